@@ -1,0 +1,66 @@
+"""How the numerical kernels are compiled, and how they are spread over threads: the one place that knows.
+
+Kernels are plain loops over flat arrays, compiled by numba, cached on disk, and free of Python's global lock. They
+work on a range of atoms, ``kernel(start, stop, ...)``, and write to disjoint parts of their outputs. So threads need
+nothing from numba: its own threading layers are not used, of which the default one ends the process when two Python
+threads call it at once, as a server of several sessions does. Results do not depend on the number of threads at all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeVar
+
+import numba
+
+# Sums may be reordered, so that they run in vector registers; NaN and infinity keep their meaning.
+FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
+
+ATOMS_A_THREAD = 64  # below this, handing work to a thread costs more than it saves
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_settings = {"threads": os.cpu_count() or 1}
+
+
+def kernel(function: F) -> F:
+    """Compile a function over flat arrays; what it calls must be a kernel too."""
+    compiled: F = numba.njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")(function)
+    return compiled
+
+
+def set_num_threads(threads: int) -> None:
+    """Choose how many threads the kernels use; by default as many as there are processors."""
+    if threads < 1:
+        raise ValueError(f"`threads`: expected at least 1, got {threads}")
+    _settings["threads"] = int(threads)
+
+
+def get_num_threads() -> int:
+    """How many threads the kernels use."""
+    return _settings["threads"]
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="potscope-kernel")
+
+
+def over_atoms(function: Callable[..., None], n_atoms: int, *arguments: object) -> None:
+    """Call ``function(start, stop, *arguments)`` for ranges that cover all atoms, in parallel where it pays."""
+    threads = min(get_num_threads(), max(1, n_atoms // ATOMS_A_THREAD))
+    if threads == 1:
+        function(0, n_atoms, *arguments)
+        return
+    # more parts than threads, so that a range of crowded atoms does not keep all others waiting
+    parts = 4 * threads
+    edges = [n_atoms * k // parts for k in range(parts + 1)]
+    futures = [
+        _pool(threads).submit(function, start, stop, *arguments)
+        for start, stop in zip(edges[:-1], edges[1:], strict=True)
+    ]
+    for future in futures:
+        future.result()

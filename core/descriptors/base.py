@@ -1,0 +1,89 @@
+"""What all descriptors share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers, chemical_symbols
+
+from .._types import IntArray
+from ..features import Features
+from ..hyperparameters import Declared
+from ..pairs import Pairs
+from ..validation import as_structures
+
+
+class Descriptor(Declared, ABC):
+    """An invariant description of atomic structures: a frozen dataclass of hyperparameters, and `compute`.
+
+    Two descriptors with equal hyperparameters are equal and have one hash; ``repr`` is text that makes another.
+    """
+
+    scope: ClassVar[Literal["atom", "structure"]]
+    """Whether a row of the values stands for an atom or for a structure."""
+
+    title: ClassVar[str]
+    """The descriptor's name in the field."""
+
+    periodic: ClassVar[bool]
+    """Whether periodic structures can be described."""
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """What each feature is called."""
+
+    @abstractmethod
+    def compute(self, structures: Atoms | Sequence[Atoms]) -> Features:
+        """Values for one structure or several, with derivatives on demand.
+
+        Parameters
+        ----------
+        structures
+            Any boundary conditions that the descriptor knows; they are not changed.
+        """
+
+
+class LocalDescriptor(Descriptor):
+    """A descriptor of the neighbourhood of each atom, of the neighbours within `reach`."""
+
+    scope = "atom"
+    periodic = True
+    species: tuple[str, ...]
+
+    @property
+    @abstractmethod
+    def reach(self) -> float:
+        """Distance beyond which no neighbour counts, Å."""
+
+    @abstractmethod
+    def compute_pairs(self, pairs: Pairs) -> Features:
+        """Values from a neighbour list that reaches at least to `reach`."""
+
+    def compute(self, structures: Atoms | Sequence[Atoms]) -> Features:
+        """Values for one structure or several, a row an atom; see `Features` for the derivatives."""
+        found = as_structures(structures)
+        self.check_species(found)
+        return self.compute_pairs(Pairs.from_structures(found, self.reach))
+
+    def check_species(self, structures: Sequence[Atoms]) -> None:
+        """Raise a ValueError that names the elements that were not declared."""
+        known = {atomic_numbers[symbol] for symbol in self.species}
+        for index, atoms in enumerate(structures):
+            unknown = set(atoms.numbers.tolist()) - known
+            if unknown:
+                symbols = ", ".join(chemical_symbols[z] for z in sorted(unknown))
+                raise ValueError(
+                    f"`structures`[{index}] has {symbols}; `species` of this {type(self).__name__} "
+                    f"is {', '.join(self.species)}"
+                )
+
+    def species_of(self, numbers_n: IntArray) -> IntArray:
+        """Position in `species` of each atom."""
+        lookup = np.full(len(chemical_symbols), -1, dtype=np.int64)
+        lookup[[atomic_numbers[symbol] for symbol in self.species]] = np.arange(len(self.species))
+        return lookup[numbers_n]

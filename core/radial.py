@@ -1,0 +1,185 @@
+"""Cutoff functions and radial bases, and their fast, smooth tabulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.special import gammaln
+
+from ._types import Array
+from .compiled import kernel
+
+GTO_DECAY = 1e-3  # each Gaussian-type function has decayed to this at its own radius
+FIRST_RADIUS = 1.0  # Å, where the first of them has
+
+
+@kernel
+def cosine_step(r: float, start: float, cutoff: float) -> tuple[float, float]:
+    r"""One up to `start`, then half a cosine down to zero at `cutoff`; value and derivative.
+
+    .. math:: f_c(r) = \tfrac12\left[1 + \cos\left(\pi\,\frac{r - r_s}{r_c - r_s}\right)\right], \quad r_s < r < r_c
+
+    With ``start = 0`` it is the cutoff function of J. Behler, J. Chem. Phys. 134, 074106 (2011), eq. 4
+    (doi:10.1063/1.3553717); a `start` near the cutoff is the habit of Gaussian approximation potentials.
+    """
+    if r <= start:
+        return 1.0, 0.0
+    if r >= cutoff:
+        return 0.0, 0.0
+    k = np.pi / (cutoff - start)
+    x = k * (r - start)
+    return 0.5 * (1.0 + np.cos(x)), -0.5 * k * np.sin(x)
+
+
+def gto_exponents(n_max: int, l_max: int, cutoff: float) -> Array:
+    r"""Exponents :math:`\alpha_{ln}` of the Gaussian-type basis, 1/Å², shape (l_max + 1, n_max).
+
+    The n-th function :math:`r^l e^{-\alpha_{ln} r^2}` falls to 10⁻³ at its own radius :math:`a_n`; the radii are equally spaced
+    from 1 Å to the cutoff:
+
+    .. math:: \alpha_{ln} = -\ln(10^{-3} / a_n^l) / a_n^2
+    """
+    radii = np.linspace(FIRST_RADIUS, cutoff, n_max)
+    l = np.arange(l_max + 1)[:, None]
+    return -(np.log(GTO_DECAY) - l * np.log(radii)) / radii**2
+
+
+def gto_orthonormalisation(alpha_ln: Array) -> Array:
+    r"""Löwdin's :math:`\beta_l = S_l^{-1/2}`, shape (l_max + 1, n_max, n_max), with the overlaps
+
+    .. math:: S_{l,nn'} = \int_0^\infty r^{2l+2} e^{-(\alpha_{ln}+\alpha_{ln'}) r^2} dr
+              = \tfrac12\,\Gamma(l + \tfrac32)\,(\alpha_{ln}+\alpha_{ln'})^{-(l+3/2)} .
+
+    Raises
+    ------
+    ValueError
+        If the functions are so alike that the overlaps cannot be inverted in double precision.
+    """
+    betas = []
+    for l, alpha_n in enumerate(alpha_ln):
+        log_overlap = np.log(0.5) + gammaln(l + 1.5) - (l + 1.5) * np.log(alpha_n[:, None] + alpha_n[None, :])
+        eigenvalues, vectors = eigh(np.exp(log_overlap))
+        if eigenvalues[0] < 1e-14 * eigenvalues[-1]:
+            raise ValueError(
+                f"`n_max`: the {len(alpha_n)} radial functions of l = {l} are too alike to be told apart; "
+                "use fewer, or a larger `cutoff`"
+            )
+        betas.append((vectors / np.sqrt(eigenvalues)) @ vectors.T)
+    return np.array(betas)
+
+
+def gto_density(r_g: Array, n_max: int, l_max: int, cutoff: float, sigma: float) -> tuple[Array, Array, Array]:
+    r"""Overlap of a Gaussian at distance r with the Gaussian-type basis: the radial part of the density coefficients.
+
+    .. math::
+        I_{ln}(r) = \sum_{n'} \beta_{l,nn'} \left(\frac{\pi}{a+\alpha_{ln'}}\right)^{3/2}
+        \left(\frac{a}{a+\alpha_{ln'}}\right)^{l} r^l e^{-b_{ln'} r^2}, \qquad
+        a = \frac{1}{2\sigma^2}, \quad b_{ln'} = \frac{a\,\alpha_{ln'}}{a+\alpha_{ln'}}
+
+    so that :math:`\int g_{ln}(|\mathbf x|) Y_{lm}(\hat{\mathbf x})\, e^{-a|\mathbf x - \mathbf r|^2} d\mathbf x
+    = I_{ln}(r) Y_{lm}(\hat{\mathbf r})`.
+
+    Parameters
+    ----------
+    r_g
+        Distances, Å, shape (points,).
+    n_max, l_max, cutoff
+        The basis; see `gto_exponents`.
+    sigma
+        Width of the Gaussian, Å.
+
+    Returns
+    -------
+    I_gln, dI_gln, ddI_gln
+        Value, first and second derivative by r, each of shape (points, l_max + 1, n_max).
+
+    References
+    ----------
+    L. Himanen et al., Comput. Phys. Commun. 247, 106949 (2020), eqs. 19–24. doi:10.1016/j.cpc.2019.106949
+    """
+    alpha_ln = gto_exponents(n_max, l_max, cutoff)
+    beta_lnn = gto_orthonormalisation(alpha_ln)
+    a = 1 / (2 * sigma**2)
+    b_ln = a * alpha_ln / (a + alpha_ln)
+    l = np.arange(l_max + 1)[:, None]
+    prefactor_ln = (np.pi / (a + alpha_ln)) ** 1.5 * (a / (a + alpha_ln)) ** l
+    r = np.asarray(r_g, dtype=float)[:, None, None]
+    gauss = prefactor_ln * np.exp(-b_ln * r**2)
+    power = r**l
+    power_1 = l * r ** np.maximum(l - 1, 0)
+    power_2 = l * (l - 1) * r ** np.maximum(l - 2, 0)
+    value = power * gauss
+    first = (power_1 - 2 * b_ln * r * power) * gauss
+    second = (power_2 - 4 * b_ln * r * power_1 + (4 * b_ln**2 * r**2 - 2 * b_ln) * power) * gauss
+    orthonormal = [np.einsum("gln,lnm->glm", part, beta_lnn) for part in (value, first, second)]
+    return orthonormal[0], orthonormal[1], orthonormal[2]
+
+
+@dataclass(frozen=True)
+class RadialTable:
+    """Many functions of one distance as quintic Hermite splines: twice continuously differentiable, one multiply-add a power.
+
+    Attributes
+    ----------
+    coefficients
+        Of the powers of (r − start of the interval), shape (intervals, 6, functions).
+    step
+        Width of an interval, Å.
+    """
+
+    coefficients: Array
+    step: float
+
+    @classmethod
+    def of(cls, functions: Callable[[Array], tuple[Array, Array, Array]], r_max: float, step: float) -> RadialTable:
+        """Tabulate from zero to `r_max`.
+
+        Parameters
+        ----------
+        functions
+            Gives value, first and second derivative at some distances, each of shape (points, functions).
+        r_max
+            Å.
+        step
+            Wanted width of an interval, Å; the interpolation error falls with its sixth power.
+        """
+        n_intervals = int(np.ceil(r_max / step))
+        h = r_max / n_intervals
+        # one interval more, so that r_max itself needs no special case
+        f, df, ddf = functions(np.arange(n_intervals + 2) * h)
+        f0, d0, s0 = f[:-1], df[:-1] * h, ddf[:-1] * h**2
+        f1, d1, s1 = f[1:], df[1:] * h, ddf[1:] * h**2
+        jump, slope = f1 - f0 - d0 - s0 / 2, d1 - d0 - s0
+        curve = s1 - s0
+        powers = [
+            f0,
+            d0 / h,
+            s0 / 2 / h**2,
+            (10 * jump - 4 * slope + curve / 2) / h**3,
+            (-15 * jump + 7 * slope - curve) / h**4,
+            (6 * jump - 3 * slope + curve / 2) / h**5,
+        ]
+        return cls(np.ascontiguousarray(np.stack(powers, axis=1)), h)
+
+
+@kernel
+def table_value(r: float, coefficients: Array, step: float, f_a: Array) -> None:
+    """Values of all functions at r."""
+    g = int(r / step)
+    x = r - g * step
+    c = coefficients[g]
+    for a in range(len(f_a)):
+        f_a[a] = c[0, a] + x * (c[1, a] + x * (c[2, a] + x * (c[3, a] + x * (c[4, a] + x * c[5, a]))))
+
+
+@kernel
+def table_derivative(r: float, coefficients: Array, step: float, df_a: Array) -> None:
+    """Derivatives of all functions at r."""
+    g = int(r / step)
+    x = r - g * step
+    c = coefficients[g]
+    for a in range(len(df_a)):
+        df_a[a] = c[1, a] + x * (2 * c[2, a] + x * (3 * c[3, a] + x * (4 * c[4, a] + x * 5 * c[5, a])))
