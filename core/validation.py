@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 
 
 @runtime_checkable
@@ -101,3 +102,32 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"`{name}`: expected one of {', '.join(map(repr, allowed))}, got {shown(value)}")
     return value
+
+
+def check_geometry(atoms: Atoms, where: str) -> None:
+    """See that a structure has atoms of known elements, finite positions and the cell vectors it needs.
+
+    Raises
+    ------
+    ValueError
+        Otherwise.
+    """
+    if len(atoms) == 0:
+        raise ValueError(f"{where}: expected at least one atom, got none")
+    unknown = np.flatnonzero((atoms.numbers < 1) | (atoms.numbers >= len(chemical_symbols)))
+    if len(unknown):
+        n = int(unknown[0])
+        raise ValueError(f"{where}: atom {n} is of an unknown element, X or atomic number {atoms.numbers[n]}")
+    bad = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
+    if len(bad):
+        n = int(bad[0])
+        raise ValueError(f"{where}: expected finite positions, got {atoms.positions[n].tolist()} for atom {n}")
+    if not np.isfinite(atoms.cell[:]).all():
+        raise ValueError(f"{where}: expected a finite cell, got NaN or infinity")
+    missing = atoms.pbc & ~atoms.cell[:].any(axis=1)
+    if missing.any():
+        axes = ", ".join("abc"[k] for k in np.flatnonzero(missing))
+        raise ValueError(f"{where}: periodic along {axes}, but no cell vector is given there")
+    vectors = atoms.cell[:][atoms.pbc]
+    if len(vectors) and np.linalg.matrix_rank(vectors) < len(vectors):
+        raise ValueError(f"{where}: the periodic cell vectors are linearly dependent")
