@@ -1,0 +1,104 @@
+"""Potentials in files: numbers and words in a zip, and no code.
+
+A ``.potscope`` file holds ``model.json`` (format and version, class, hyperparameters, descriptor, and the SHA-256 of the arrays) and
+``arrays.npz``. Nothing in it is ever executed: arrays are read without pickle, classes come from the registries by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._types import Array
+from .base import Potential
+
+FORMAT = "potscope potential"
+VERSION = 1
+
+
+class PotentialFileError(ValueError):
+    """A file is no potential, or a damaged one, or a newer one than this version reads."""
+
+
+def save(potential: Potential, path: str | Path) -> Path:
+    """Write a fitted potential; the file is complete or absent, and equal potentials make equal files."""
+    target = Path(path)
+    plain, arrays = potential.state()
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    packed = buffer.getvalue()
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "class": type(potential).__name__,
+        "arrays_sha256": hashlib.sha256(packed).hexdigest(),
+        **plain,
+    }
+    temporary = target.with_name(f".{target.name}.part")
+    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (("model.json", json.dumps(header, indent=1).encode()), ("arrays.npz", packed)):
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    temporary.replace(target)
+    return target
+
+
+def load(path: str | Path) -> Potential:
+    """Read a potential written by ``save``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    PotentialFileError
+        If it is not such a file, is damaged, or was written by a newer version.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise FileNotFoundError(f"`path`: there is no file {source}")
+    header, packed = _unpack(source)
+    kind = _class_of(header, source)
+    if hashlib.sha256(packed).hexdigest() != header.get("arrays_sha256"):
+        raise PotentialFileError(f"{source} is damaged: its arrays are not those that were written")
+    try:
+        with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
+            arrays: dict[str, Array] = {name: archive[name] for name in archive.files}
+        return kind.from_state(header, arrays)
+    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise PotentialFileError(f"{source} is damaged or incomplete: {error}") from error
+
+
+def _unpack(source: Path) -> tuple[dict[str, Any], bytes]:
+    foreign = f"{source} is not a potscope potential"
+    try:
+        with zipfile.ZipFile(source) as archive:
+            header = json.loads(archive.read("model.json"))
+            packed = archive.read("arrays.npz")
+    except KeyError as error:
+        raise PotentialFileError(f"{foreign}: {error.args[0]}") from error
+    except zipfile.BadZipFile as error:
+        damaged = source.read_bytes()[:2] == b"PK"
+        raise PotentialFileError(f"{source} is damaged: {error}" if damaged else f"{foreign}: {error}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, zlib.error, EOFError) as error:
+        raise PotentialFileError(f"{source} is damaged: {error}") from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise PotentialFileError(f"{foreign}: model.json does not say so")
+    return header, packed
+
+
+def _class_of(header: dict[str, Any], source: Path) -> type[Potential]:
+    from . import REGISTRY
+
+    version = header.get("version")
+    if version != VERSION:
+        raise PotentialFileError(f"{source} has format version {version!r}; this potscope reads version {VERSION}")
+    kind = REGISTRY.get(str(header.get("class")))
+    if kind is None:
+        raise PotentialFileError(f"{source} holds a {header.get('class')!r}; known are {', '.join(REGISTRY)}")
+    return kind
