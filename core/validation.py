@@ -44,14 +44,15 @@ def as_structures(structures: Atoms | HasStructures | Iterable[Atoms], name: str
     TypeError
         If it is anything else.
     """
-    if isinstance(structures, Atoms):
-        return [structures]
-    if isinstance(structures, HasStructures):
-        return list(structures.structures)
+    given: object = structures  # whatever the annotation says
+    if isinstance(given, Atoms):
+        return [given]
+    if isinstance(given, HasStructures):
+        return list(given.structures)
     expected = f"`{name}`: expected an ase.Atoms or a sequence of them"
-    if isinstance(structures, (str, bytes)) or not isinstance(structures, Iterable):
-        raise TypeError(f"{expected}, got {shown(structures)}")
-    found = list(structures)
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"{expected}, got {shown(given)}")
+    found = list(given)
     for index, atoms in enumerate(found):
         if not isinstance(atoms, Atoms):
             raise TypeError(f"{expected}, but item {index} is {shown(atoms)}")
