@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .dataset import Dataset
-from .features import Features, Gradient
-from .models import load
-from .pairs import Pairs
-from .prediction import Prediction
+from potscope.core.dataset import Dataset
+from potscope.core.features import Features, Gradient
+from potscope.core.models import load
+from potscope.core.pairs import Pairs
+from potscope.core.prediction import Prediction
 
 __all__ = ["Dataset", "Features", "Gradient", "Pairs", "Prediction", "load"]

@@ -16,7 +16,8 @@ Condon–Shortley phase:
 Read as homogeneous polynomials (solid harmonics :math:`R_{lm} = r^l Y_{lm}`), they have the gradients
 
 .. math::
-    \partial_x Q_l^m = -x Q_{l-1}^{m+1}, \quad \partial_y Q_l^m = -y Q_{l-1}^{m+1}, \quad \partial_z Q_l^m = (l+m) Q_{l-1}^m .
+    \partial_x Q_l^m = -x Q_{l-1}^{m+1}, \quad \partial_y Q_l^m = -y Q_{l-1}^{m+1}, \quad
+    \partial_z Q_l^m = (l+m) Q_{l-1}^m .
 
 References
 ----------
@@ -28,9 +29,8 @@ from __future__ import annotations
 from math import factorial, pi, sqrt
 
 import numpy as np
-
-from ._types import Array
-from .compiled import kernel
+from potscope.core._types import Array
+from potscope.core.compiled import kernel
 
 
 def harmonic_norms(l_max: int) -> Array:

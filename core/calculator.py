@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
-
-from .models.base import Potential
+from potscope.core.models.base import Potential
 
 
 class PotentialCalculator(Calculator):
     """ASE calculator of a fitted potential: energy, energies, free energy, forces, stress, ``energy_std``.
 
-    Units are ASE's: eV, eV/Å, eV/Å³. The stress is there for cells of three vectors. The standard deviation of the energy costs
-    more than the energy, so it is computed when asked for by ``calculator.get_property("energy_std", atoms)``.
+    Units are ASE's: eV, eV/Å, eV/Å³. The stress is there for cells of three vectors. The standard deviation of the
+    energy costs more than the energy, so it is computed when asked for by ``calculator.get_property("energy_std",
+    atoms)``.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class PotentialCalculator(Calculator):
         Fitted.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces", "stress", "energy_std"]
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress", "energy_std"]  # noqa: RUF012 - ASE's
 
     def __init__(self, potential: Potential) -> None:
         super().__init__()
@@ -38,9 +38,11 @@ class PotentialCalculator(Calculator):
         system_changes: Sequence[str] = tuple(all_changes),
     ) -> None:
         """Compute everything but the standard deviation, and that too if asked for."""
+        if atoms is None:
+            raise ValueError("`atoms`: expected a structure, got None")
         super().calculate(atoms, properties, system_changes)
         wants_std = "energy_std" in properties and self.potential.has_energy_std
-        prediction = self.potential.evaluate([self.atoms], energy_std=wants_std)
+        prediction = self.potential.evaluate([atoms], energy_std=wants_std)
         energy = float(prediction.energies[0])
         self.results: dict[str, Any] = {
             "energy": energy,

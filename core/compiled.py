@@ -8,11 +8,12 @@ threads call it at once, as a server of several sessions does. Results do not de
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -28,8 +29,8 @@ _settings = {"threads": os.cpu_count() or 1}
 
 def kernel(function: F) -> F:
     """Compile a function over flat arrays; what it calls must be a kernel too."""
-    compiled: F = numba.njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")(function)
-    return compiled
+    compiled: Any = numba.njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")(function)
+    return cast(F, compiled)
 
 
 def set_num_threads(threads: int) -> None:
@@ -58,9 +59,6 @@ def over_atoms(function: Callable[..., None], n_atoms: int, *arguments: object) 
     # more parts than threads, so that a range of crowded atoms does not keep all others waiting
     parts = 4 * threads
     edges = [n_atoms * k // parts for k in range(parts + 1)]
-    futures = [
-        _pool(threads).submit(function, start, stop, *arguments)
-        for start, stop in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    futures = [_pool(threads).submit(function, start, stop, *arguments) for start, stop in itertools.pairwise(edges)]
     for future in futures:
         future.result()

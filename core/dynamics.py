@@ -12,9 +12,8 @@ from ase.md.langevin import Langevin
 from ase.md.md import MolecularDynamics
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
-
-from ._types import Array
-from .validation import check_choice, check_integer, check_not_negative, check_positive
+from potscope.core._types import Array
+from potscope.core.validation import check_choice, check_integer, check_not_negative, check_positive
 
 ENSEMBLES = ("nve", "langevin")
 
@@ -71,7 +70,8 @@ def run(
 ) -> Iterator[Frame]:
     r"""Molecular dynamics from a structure at rest, its frames as they come.
 
-    ``nve`` integrates Newton's equations by velocity Verlet; ``langevin`` adds friction :math:`\gamma` and the noise that belongs to it,
+    ``nve`` integrates Newton's equations by velocity Verlet; ``langevin`` adds friction :math:`\gamma` and the noise
+    that belongs to it,
 
     .. math:: m \ddot{\mathbf r} = \mathbf F - m\gamma\dot{\mathbf r} + \sqrt{2 m \gamma k_B T}\,\boldsymbol\eta(t) .
 
@@ -126,7 +126,9 @@ def _integrator(
 ) -> MolecularDynamics:
     if ensemble == "nve":
         return VelocityVerlet(atoms, timestep * units.fs)
-    return Langevin(atoms, timestep * units.fs, temperature_K=temperature, friction=friction / units.fs, fixcm=False, rng=rng)
+    return Langevin(
+        atoms, timestep * units.fs, temperature_K=temperature, friction=friction / units.fs, fixcm=False, rng=rng
+    )
 
 
 def _frames(atoms: Atoms, integrator: MolecularDynamics, timestep: float, steps: int, every: int) -> Iterator[Frame]:
@@ -157,7 +159,8 @@ def _check_sane(atoms: Atoms, step: int, timestep: float) -> None:
     speed = np.linalg.norm(atoms.get_velocities(), axis=1) * units.fs
     if not np.isfinite(atoms.positions).all() or not np.isfinite(speed).all() or speed.max() > FASTEST:
         raise Unstable(
-            f"the trajectory broke up before step {step} ({step * timestep:g} fs): an atom moves faster than {FASTEST:g} Å/fs; "
+            f"the trajectory broke up before step {step} ({step * timestep:g} fs): "
+            f"an atom moves faster than {FASTEST:g} Å/fs; "
             "the potential has met structures it knows nothing of, or `timestep` or `temperature` is too large"
         )
 

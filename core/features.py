@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-
-from ._types import Array, IntArray
-from .pairs import Pairs
+from potscope.core._types import Array, IntArray
+from potscope.core.pairs import Pairs
 
 
 @dataclass(frozen=True)

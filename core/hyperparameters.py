@@ -113,7 +113,7 @@ def declared(owner: object) -> dict[str, Hyperparameter]:
     cls = owner if isinstance(owner, type) else type(owner)
     hints = get_type_hints(cls)
     found = {}
-    for declared_field in dataclasses.fields(cls):  # type: ignore[arg-type]
+    for declared_field in dataclasses.fields(cls):
         declaration = declared_field.metadata.get("hyperparameter")
         if declaration is None:
             continue

@@ -2,7 +2,9 @@ r"""Kernels between environments and between structures, the distances they indu
 
 The kernel between two environments is a power of the cosine between their features,
 
-.. math:: k(i, j) = \left(\hat{\mathbf p}_i \cdot \hat{\mathbf p}_j\right)^\zeta, \qquad \hat{\mathbf p} = \mathbf p / |\mathbf p|,
+.. math::
+    k(i, j) = \left(\hat{\mathbf p}_i \cdot \hat{\mathbf p}_j\right)^\zeta, \qquad
+    \hat{\mathbf p} = \mathbf p / |\mathbf p|,
 
 and the kernel between two structures is its average over all pairs of their atoms. Two structures are as far apart as
 
@@ -17,11 +19,12 @@ S. De, A. P. Bartók, G. Csányi, M. Ceriotti, Phys. Chem. Chem. Phys. 18, 13754
 
 from __future__ import annotations
 
-import numpy as np
+import itertools
 
-from ._types import Array, IntArray
-from .features import Features
-from .progress import Progress, silent
+import numpy as np
+from potscope.core._types import Array, IntArray
+from potscope.core.features import Features
+from potscope.core.progress import Progress, silent
 
 ROWS_AT_ONCE = 2000  # environments; bounds the memory of a kernel matrix between environments
 
@@ -93,7 +96,7 @@ def self_kernel(features: Features, zeta: float = 2.0) -> Array:
     """Average kernel of each structure with itself, shape (structures,): the diagonal of `average_kernel` alone."""
     unit = normalised(features.values)[0]
     edges = features.first_row_s
-    blocks = (unit[first:last] for first, last in zip(edges[:-1], edges[1:], strict=True))
+    blocks = (unit[first:last] for first, last in itertools.pairwise(edges))
     return np.array([power(block @ block.T, zeta).mean() if len(block) else 0.0 for block in blocks])
 
 
@@ -113,8 +116,8 @@ def kernel_distance(kernel_ss: Array) -> Array:
 def farthest_points(values_nf: Array, n_points: int, tolerance: float = 1e-6) -> IntArray:
     """Rows of which each is the farthest from all chosen before it.
 
-    The first is the farthest from the mean. Fewer come back where all others are nearer than `tolerance` to a chosen one,
-    so that no two of them are the same.
+    The first is the farthest from the mean. Fewer come back where all others are nearer than `tolerance` to a chosen
+    one, so that no two of them are the same.
 
     Parameters
     ----------

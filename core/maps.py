@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
+from potscope.core._types import Array
+from potscope.core.descriptors import Descriptor
+from potscope.core.kernels import average_kernel, farthest_points, normalised_kernel, self_kernel
+from potscope.core.progress import Progress, part, silent
+from potscope.core.validation import as_structures
 from sklearn.decomposition import KernelPCA
-
-from ._types import Array
-from .descriptors import Descriptor
-from .features import Features
-from .kernels import average_kernel, farthest_points, normalised_kernel, self_kernel
-from .progress import Progress, part, silent
-from .validation import as_structures
 
 MOST_LANDMARKS = 1500  # structures; kernel PCA costs their third power
 ATOMS_A_BATCH = 4000
@@ -29,8 +28,9 @@ def structure_map(
     r"""Kernel principal components of the normalised average kernel between structures.
 
     The components are the directions of greatest variance in the space of the kernel: with the centred kernel
-    :math:`\tilde K \mathbf u_k = \lambda_k \mathbf u_k`, structure s stands at :math:`x_{sk} = \sqrt{\lambda_k}\, u_{sk}`. Of a large set, the
-    components are found from structures that are chosen farthest apart, and the others are projected on them.
+    :math:`\tilde K \mathbf u_k = \lambda_k \mathbf u_k`, structure s stands at
+    :math:`x_{sk} = \sqrt{\lambda_k}\, u_{sk}`. Of a large set, the components are found from structures that are
+    chosen farthest apart, and the others are projected on them.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ def structure_map(
     Returns
     -------
     x_sk
-        Coordinates, no unit, shape (structures, n_components). Each component's largest deviation is positive, so that the same
-        set gives the same map.
+        Coordinates, no unit, shape (structures, n_components). Each component's largest deviation is positive, so that
+        the same set gives the same map.
 
     References
     ----------
@@ -89,7 +89,7 @@ def _landmarks(structures: Sequence[Atoms], descriptor: Descriptor, progress: Pr
         features = descriptor.compute(structures[batch])
         sums = np.add.reduceat(features.values, features.first_row_s[:-1], axis=0)
         means.append(sums / np.diff(features.first_row_s)[:, None])
-    return np.sort(farthest_points(np.concatenate(means), MOST_LANDMARKS)).tolist()
+    return [int(s) for s in np.sort(farthest_points(np.concatenate(means), MOST_LANDMARKS))]
 
 
 def _batches(structures: Sequence[Atoms]) -> list[slice]:
@@ -100,4 +100,4 @@ def _batches(structures: Sequence[Atoms]) -> list[slice]:
             edges.append(index + 1)
             atoms = 0
     edges.append(len(structures))
-    return [slice(first, last) for first, last in zip(edges[:-1], edges[1:], strict=True) if last > first]
+    return [slice(first, last) for first, last in itertools.pairwise(edges) if last > first]

@@ -9,9 +9,8 @@ from functools import cached_property
 import numpy as np
 import vesin
 from ase import Atoms
-
-from ._types import Array, IntArray
-from .validation import as_structures, check_positive
+from potscope.core._types import Array, IntArray
+from potscope.core.validation import as_structures, check_positive
 
 COINCIDENT = 1e-8  # Å; atoms nearer than this are the same point for every purpose here
 
@@ -27,7 +26,8 @@ class Pairs:
 
     Everything local depends on the positions through :math:`\mathbf D_p` alone. So a derivative
     :math:`\mathbf g_p = \partial E/\partial \mathbf D_p` gives forces, :math:`\mathbf F_i = \sum_{p: i_p=i} \mathbf g_p
-    - \sum_{p: j_p=i} \mathbf g_p`, and the virial, :math:`-\sum_p \mathbf D_p \otimes \mathbf g_p`, whatever the boundary conditions.
+    - \sum_{p: j_p=i} \mathbf g_p`, and the virial, :math:`-\sum_p \mathbf D_p \otimes \mathbf
+    g_p`, whatever the boundary conditions.
 
     Attributes
     ----------
@@ -88,7 +88,8 @@ class Pairs:
         Raises
         ------
         ValueError
-            If positions or a periodic cell are not finite, a periodic direction has no cell vector, or two atoms coincide.
+            If positions or a periodic cell are not finite, a periodic direction has no cell vector, or two atoms
+            coincide.
         """
         check_positive("cutoff", cutoff)
         parts = [_pairs_of_one(atoms, index, float(cutoff)) for index, atoms in enumerate(as_structures(structures))]
@@ -113,19 +114,23 @@ class Pairs:
         r"""Forces, eV/Å, shape (atoms, 3), from :math:`\partial E/\partial\mathbf D_p` (eV/Å, shape (pairs, 3))."""
         return np.stack(
             [
-                np.bincount(self.i_p, dE_dD_pc[:, c], self.n_atoms) - np.bincount(self.j_p, dE_dD_pc[:, c], self.n_atoms)
+                np.bincount(self.i_p, dE_dD_pc[:, c], self.n_atoms)
+                - np.bincount(self.j_p, dE_dD_pc[:, c], self.n_atoms)
                 for c in range(3)
             ],
             axis=-1,
         )
 
     def virials(self, dE_dD_pc: Array) -> Array:
-        r"""Virials :math:`-\sum_p\mathbf D_p\otimes\mathbf g_p`, eV, shape (structures, 3, 3); stress is −virial/volume."""
+        r"""Virials :math:`-\sum_p\mathbf D_p\otimes\mathbf g_p`, eV, shape (structures, 3, 3).
+
+        The stress is −virial/volume.
+        """
         structure_p = self.structure_n[self.i_p]
         virial_pcc = -self.D_pc[:, :, None] * dE_dD_pc[:, None, :]
         columns = virial_pcc.reshape(-1, 9)
         summed = [np.bincount(structure_p, columns[:, k], self.n_structures) for k in range(9)]
-        return np.stack(summed, axis=-1).reshape(self.n_structures, 3, 3)
+        return np.asarray(np.stack(summed, axis=-1).reshape(self.n_structures, 3, 3), dtype=float)
 
 
 def _pairs_of_one(atoms: Atoms, index: int, cutoff: float) -> tuple[Atoms, IntArray, IntArray, Array, IntArray]:

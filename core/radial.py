@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from potscope.core._types import Array
+from potscope.core.compiled import kernel
 from scipy.linalg import eigh
 from scipy.special import gammaln
-
-from ._types import Array
-from .compiled import kernel
 
 GTO_DECAY = 1e-3  # each Gaussian-type function has decayed to this at its own radius
 FIRST_RADIUS = 1.0  # Å, where the first of them has
@@ -37,18 +36,18 @@ def cosine_step(r: float, start: float, cutoff: float) -> tuple[float, float]:
 def gto_exponents(n_max: int, l_max: int, cutoff: float) -> Array:
     r"""Exponents :math:`\alpha_{ln}` of the Gaussian-type basis, 1/Å², shape (l_max + 1, n_max).
 
-    The n-th function :math:`r^l e^{-\alpha_{ln} r^2}` falls to 10⁻³ at its own radius :math:`a_n`; the radii are equally spaced
-    from 1 Å to the cutoff:
+    The n-th function :math:`r^l e^{-\alpha_{ln} r^2}` falls to 10⁻³ at its own radius :math:`a_n`; the radii are
+    equally spaced from 1 Å to the cutoff:
 
     .. math:: \alpha_{ln} = -\ln(10^{-3} / a_n^l) / a_n^2
     """
     radii = np.linspace(FIRST_RADIUS, cutoff, n_max)
     l = np.arange(l_max + 1)[:, None]
-    return -(np.log(GTO_DECAY) - l * np.log(radii)) / radii**2
+    return np.asarray(-(np.log(GTO_DECAY) - l * np.log(radii)) / radii**2)
 
 
 def gto_orthonormalisation(alpha_ln: Array) -> Array:
-    r"""Löwdin's :math:`\beta_l = S_l^{-1/2}`, shape (l_max + 1, n_max, n_max), with the overlaps
+    r"""Löwdin's :math:`\beta_l = S_l^{-1/2}`, shape (l_max + 1, n_max, n_max), with the overlaps below.
 
     .. math:: S_{l,nn'} = \int_0^\infty r^{2l+2} e^{-(\alpha_{ln}+\alpha_{ln'}) r^2} dr
               = \tfrac12\,\Gamma(l + \tfrac32)\,(\alpha_{ln}+\alpha_{ln'})^{-(l+3/2)} .
@@ -120,7 +119,7 @@ def gto_density(r_g: Array, n_max: int, l_max: int, cutoff: float, sigma: float)
 
 @dataclass(frozen=True)
 class RadialTable:
-    """Many functions of one distance as quintic Hermite splines: twice continuously differentiable, one multiply-add a power.
+    """Many functions of one distance as quintic Hermite splines, twice continuously differentiable.
 
     Attributes
     ----------
@@ -149,7 +148,7 @@ class RadialTable:
         n_intervals = int(np.ceil(r_max / step))
         h = r_max / n_intervals
         # one interval more, so that r_max itself needs no special case
-        f, df, ddf = functions(np.arange(n_intervals + 2) * h)
+        f, df, ddf = functions(np.arange(n_intervals + 2, dtype=float) * h)
         f0, d0, s0 = f[:-1], df[:-1] * h, ddf[:-1] * h**2
         f1, d1, s1 = f[1:], df[1:] * h, ddf[1:] * h**2
         jump, slope = f1 - f0 - d0 - s0 / 2, d1 - d0 - s0

@@ -5,9 +5,9 @@ A new descriptor is a file here and a place in `REGISTRY`: its controls in the w
 
 from __future__ import annotations
 
-from .base import Descriptor, LocalDescriptor
-from .coulomb import CoulombMatrix
-from .soap import SOAP
+from potscope.core.descriptors.base import Descriptor, LocalDescriptor
+from potscope.core.descriptors.coulomb import CoulombMatrix
+from potscope.core.descriptors.soap import SOAP
 
 REGISTRY: dict[str, type[Descriptor]] = {cls.__name__: cls for cls in (SOAP, CoulombMatrix)}
 

@@ -9,12 +9,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
-
-from .._types import IntArray
-from ..features import Features
-from ..hyperparameters import Declared
-from ..pairs import Pairs
-from ..validation import as_structures
+from potscope.core._types import IntArray
+from potscope.core.features import Features
+from potscope.core.hyperparameters import Declared
+from potscope.core.pairs import Pairs
+from potscope.core.validation import as_structures
 
 
 class Descriptor(Declared, ABC):

@@ -9,13 +9,12 @@ from typing import ClassVar
 
 import numpy as np
 from ase import Atoms
-
-from .._types import Array, IntArray
-from ..features import Features
-from ..hyperparameters import hyperparameter
-from ..pairs import Pairs
-from ..validation import as_structures
-from .base import Descriptor
+from potscope.core._types import Array, IntArray
+from potscope.core.descriptors.base import Descriptor
+from potscope.core.features import Features
+from potscope.core.hyperparameters import hyperparameter
+from potscope.core.pairs import Pairs
+from potscope.core.validation import as_structures
 
 
 @dataclass(frozen=True)
@@ -25,13 +24,14 @@ class CoulombMatrix(Descriptor):
     .. math::
         C_{ii} = \tfrac12 Z_i^{2.4}, \qquad C_{ij} = \frac{Z_i Z_j}{|\mathbf r_i - \mathbf r_j|}
 
-    ``eigenspectrum``: the eigenvalues in decreasing order of their magnitude. ``sorted``: rows and columns in decreasing order
-    of the rows' norms, then the whole matrix row by row. Molecules with fewer than `n_atoms_max` atoms are filled up with zeros.
-    Distances are in Å, as in DScribe; the values are in e²/Å.
+    ``eigenspectrum``: the eigenvalues in decreasing order of their magnitude. ``sorted``: rows and columns in
+    decreasing order of the rows' norms, then the whole matrix row by row. Molecules with fewer than `n_atoms_max`
+    atoms are filled up with zeros. Distances are in Å, as in DScribe; the values are in e²/Å.
 
     Derivatives are exact where they exist. The eigenvalues are differentiated by Hellmann–Feynman,
-    :math:`\partial\lambda_k = \mathbf v_k^{\mathsf T}\,\partial C\,\mathbf v_k`; for equal eigenvalues, or for rows of equal norm, only sums
-    that treat the equal ones alike are differentiable, and those come out right with the eigenvectors or the order at hand.
+    :math:`\partial\lambda_k = \mathbf v_k^{\mathsf T}\,\partial C\,\mathbf v_k`; for equal eigenvalues, or for rows of
+    equal norm, only sums that treat the equal ones alike are differentiable, and those come out right with the
+    eigenvectors or the order at hand.
 
     Parameters
     ----------
@@ -106,10 +106,13 @@ class CoulombMatrix(Descriptor):
     def _check(self, structures: Sequence[Atoms]) -> None:
         for index, atoms in enumerate(structures):
             if atoms.pbc.any():
-                raise ValueError(f"`structures`[{index}]: the Coulomb matrix is for molecules, but this one is periodic")
+                raise ValueError(
+                    f"`structures`[{index}]: the Coulomb matrix is for molecules, but this one is periodic"
+                )
             if len(atoms) > self.n_atoms_max:
                 raise ValueError(
-                    f"`structures`[{index}] has {len(atoms)} atoms; `n_atoms_max` of this CoulombMatrix is {self.n_atoms_max}"
+                    f"`structures`[{index}] has {len(atoms)} atoms; "
+                    f"`n_atoms_max` of this CoulombMatrix is {self.n_atoms_max}"
                 )
 
     def _form(self, C: Array) -> _Eigenspectrum | _Sorted:
@@ -161,12 +164,14 @@ class _Sorted:
 
 def _diameter(structures: Sequence[Atoms]) -> float:
     """A distance, Å, that no two atoms of one structure exceed."""
-    return 1.0 + max((float(np.linalg.norm(np.ptp(atoms.positions, axis=0))) for atoms in structures if len(atoms)), default=0.0)
+    return 1.0 + max(
+        (float(np.linalg.norm(np.ptp(atoms.positions, axis=0))) for atoms in structures if len(atoms)), default=0.0
+    )
 
 
 def _charge_products(pairs: Pairs) -> Array:
     charge_n = pairs.numbers_n.astype(float)
-    return charge_n[pairs.i_p] * charge_n[pairs.j_p]
+    return np.asarray(charge_n[pairs.i_p] * charge_n[pairs.j_p])
 
 
 def _matrices(pairs: Pairs) -> list[Array]:

@@ -9,24 +9,23 @@ from typing import ClassVar
 
 import numpy as np
 from ase.data import atomic_numbers
-
-from .._types import Array
-from ..angular import harmonic_norms
-from ..compiled import over_atoms
-from ..features import Features
-from ..hyperparameters import hyperparameter
-from ..pairs import Pairs
-from ..radial import GTO_DECAY, RadialTable, gto_density
-from . import soap_kernels
-from .base import LocalDescriptor
+from potscope.core._types import Array
+from potscope.core.angular import harmonic_norms
+from potscope.core.compiled import over_atoms
+from potscope.core.descriptors import soap_kernels
+from potscope.core.descriptors.base import LocalDescriptor
+from potscope.core.features import Features
+from potscope.core.hyperparameters import hyperparameter
+from potscope.core.pairs import Pairs
+from potscope.core.radial import GTO_DECAY, RadialTable, gto_density
 
 
 @dataclass(frozen=True)
 class SOAP(LocalDescriptor):
     r"""Smooth overlap of atomic positions (SOAP), with Gaussian-type radial functions.
 
-    Every neighbour, the atom itself included, is a Gaussian of width σ; the density of each species z is expanded in radial
-    functions and spherical harmonics, and the power spectrum of the coefficients does not change under rotation:
+    Every neighbour, the atom itself included, is a Gaussian of width σ; the density of each species z is expanded in
+    radial functions and spherical harmonics, and the power spectrum of the coefficients does not change under rotation:
 
     .. math::
         \rho^z(\mathbf x) = \sum_{j \in z} f_c(r_{ij})\, e^{-|\mathbf x - \mathbf r_{ij}|^2/2\sigma^2}
@@ -43,8 +42,9 @@ class SOAP(LocalDescriptor):
     :math:`p^{zz'}_{nn'l}`  ``compute(...).values``
     ======================  =====================================================
 
-    The values for ``smoothing="none"`` are those of DScribe's SOAP with ``rbf="gto"``, in its order: species pairs, then l, n, n'.
-    That is no function for a potential, because its features jump by about 10⁻³ of a neighbour's weight where a neighbour leaves.
+    The values for ``smoothing="none"`` are those of DScribe's SOAP with ``rbf="gto"``, in its order: species pairs,
+    then l, n, n'. That is no function for a potential, because its features jump by about 10⁻³ of a neighbour's weight
+    where a neighbour leaves.
 
     Parameters
     ----------
@@ -73,7 +73,9 @@ class SOAP(LocalDescriptor):
     cutoff: float = hyperparameter("Distance to which neighbours count.", default=5.0, unit="Å", bounds=(1.5, 15.0))
     n_max: int = hyperparameter("Number of radial functions.", default=8, bounds=(1, 16))
     l_max: int = hyperparameter("Highest angular momentum of the spherical harmonics.", default=6, bounds=(0, 12))
-    sigma: float = hyperparameter("Width of the Gaussian that stands for an atom.", default=0.5, unit="Å", bounds=(0.1, 2.0))
+    sigma: float = hyperparameter(
+        "Width of the Gaussian that stands for an atom.", default=0.5, unit="Å", bounds=(0.1, 2.0)
+    )
     smoothing: str = hyperparameter(
         "How the density ends: a cosine step down to the cutoff, or none at all, as DScribe has it.",
         default="cosine",
@@ -95,7 +97,7 @@ class SOAP(LocalDescriptor):
 
     @property
     def reach(self) -> float:
-        """Distance beyond which no neighbour counts, Å: without smoothing, further than the cutoff by the Gaussian's tail."""
+        """Distance beyond which no neighbour counts, Å: without smoothing, the cutoff and the Gaussian's tail."""
         tail = self.sigma * sqrt(-2 * log(GTO_DECAY)) if self.smoothing == "none" else 0.0
         return self.cutoff + tail
 
@@ -129,9 +131,7 @@ class SOAP(LocalDescriptor):
 
         def adjoint(g_nf: Array) -> Array:
             dE_dD_pc = np.empty_like(pairs.D_pc)
-            over_atoms(
-                soap_kernels.adjoint, pairs.n_atoms, *geometry, *radial, c_nzka, tables.scale_l, g_nf, dE_dD_pc
-            )
+            over_atoms(soap_kernels.adjoint, pairs.n_atoms, *geometry, *radial, c_nzka, tables.scale_l, g_nf, dE_dD_pc)
             return dE_dD_pc
 
         def jacobian() -> Array:

@@ -7,15 +7,16 @@ neighbours run in the innermost, contiguous axis (q), species after species, so 
 from __future__ import annotations
 
 import numpy as np
-
-from .._types import Array, IntArray
-from ..angular import azimuthal, harmonics, legendre, solid_gradients
-from ..compiled import kernel
-from ..radial import cosine_step, table_derivative, table_value
+from potscope.core._types import Array, IntArray
+from potscope.core.angular import azimuthal, harmonics, legendre, solid_gradients
+from potscope.core.compiled import kernel
+from potscope.core.radial import cosine_step, table_derivative, table_value
 
 
 @kernel
-def sort_by_species(start: int, stop: int, species_p: IntArray, n_species: int, order_q: IntArray, first_z: IntArray) -> None:
+def sort_by_species(
+    start: int, stop: int, species_p: IntArray, n_species: int, order_q: IntArray, first_z: IntArray
+) -> None:
     """Order the pairs of one atom by the neighbour's species; ``first_z`` bounds each species."""
     for z in range(n_species + 1):
         first_z[z] = 0
@@ -46,7 +47,9 @@ def directions(n: int, order_q: IntArray, D_pc: Array, u_cq: Array, r_q: Array) 
 
 
 @kernel
-def radial_values(n: int, r_q: Array, coefficients: Array, step: float, start: float, cutoff: float, row_a: Array, f_aq: Array) -> None:
+def radial_values(
+    n: int, r_q: Array, coefficients: Array, step: float, start: float, cutoff: float, row_a: Array, f_aq: Array
+) -> None:
     """Radial functions times the cutoff function, zero beyond the cutoff."""
     for q in range(n):
         fc, _ = cosine_step(r_q[q], start, cutoff)
@@ -61,7 +64,16 @@ def radial_values(n: int, r_q: Array, coefficients: Array, step: float, start: f
 
 @kernel
 def radial_derivatives(
-    n: int, r_q: Array, coefficients: Array, step: float, start: float, cutoff: float, row_a: Array, drow_a: Array, f_aq: Array, df_aq: Array
+    n: int,
+    r_q: Array,
+    coefficients: Array,
+    step: float,
+    start: float,
+    cutoff: float,
+    row_a: Array,
+    drow_a: Array,
+    f_aq: Array,
+    df_aq: Array,
 ) -> None:
     """As `radial_values`, with the derivatives by the distance."""
     for q in range(n):
@@ -95,7 +107,10 @@ def density(
     self_a: Array,
     c_nzka: Array,
 ) -> None:
-    r"""Coefficients :math:`c^z_{nlm} = \sum_{j \in z} I_{ln}(r_{ij}) f_c(r_{ij}) Y_{lm}(\hat{\mathbf r}_{ij})`, the atom itself included."""
+    r"""Coefficients of the density of each species, the atom itself included.
+
+    .. math:: c^z_{nlm} = \sum_{j \in z} I_{ln}(r_{ij})\, f_c(r_{ij})\, Y_{lm}(\hat{\mathbf r}_{ij})
+    """
     n_species, n_k, n_max = c_nzka.shape[1], c_nzka.shape[2], c_nzka.shape[3]
     most = 1
     for n in range(start, stop):
@@ -127,7 +142,10 @@ def density(
 
 @kernel
 def power_spectrum(start: int, stop: int, c_nzka: Array, scale_l: Array, values_nf: Array) -> None:
-    r""":math:`p^{zz'}_{nn'l} = s_l \sum_m c^z_{nlm} c^{z'}_{n'lm}`, ordered by species pair, l, n, n'; :math:`n' \ge n` where :math:`z = z'`."""
+    r"""Power spectrum, ordered by species pair, l, n, n'; only :math:`n' \ge n` where :math:`z = z'`.
+
+    .. math:: p^{zz'}_{nn'l} = s_l \sum_m c^z_{nlm} c^{z'}_{n'lm}
+    """
     n_species, n_max = c_nzka.shape[1], c_nzka.shape[3]
     for n in range(start, stop):
         f = 0
@@ -181,11 +199,14 @@ def adjoint(
     g_nf: Array,
     dE_dD_pc: Array,
 ) -> None:
-    r""":math:`\partial E/\partial\mathbf D_p` from :math:`\partial E/\partial p`, through the coefficients, never building a Jacobian.
+    r""":math:`\partial E/\partial\mathbf D_p` from :math:`\partial E/\partial p`, without building a Jacobian.
 
-    With :math:`h = \partial E/\partial c`, :math:`T_k = \sum_n I_{ln} h_{nk}` and :math:`T'_k` the same with the radial derivative,
+    With :math:`h = \partial E/\partial c`, :math:`T_k = \sum_n I_{ln} h_{nk}` and :math:`T'_k` the same with the
+    radial derivative,
 
-    .. math:: \frac{\partial E}{\partial\mathbf D} = \hat{\mathbf u} \sum_k \left(T'_k - \tfrac{l}{r} T_k\right) Y_k + \frac1r \sum_k T_k \nabla R_k(\hat{\mathbf u})
+    .. math::
+        \frac{\partial E}{\partial\mathbf D} = \hat{\mathbf u} \sum_k \left(T'_k - \tfrac{l}{r} T_k\right) Y_k
+        + \frac1r \sum_k T_k \nabla R_k(\hat{\mathbf u})
     """
     n_species, n_k, n_max = c_nzka.shape[1], c_nzka.shape[2], c_nzka.shape[3]
     most = 1
@@ -256,7 +277,7 @@ def jacobian(
     scale_l: Array,
     J_pcf: Array,
 ) -> None:
-    r""":math:`\partial p_{i}/\partial\mathbf D_p`: a neighbour of species w moves only :math:`c^w`, so only the blocks with w in them."""
+    r""":math:`\partial p_{i}/\partial\mathbf D_p`; a neighbour of species w moves only the blocks with w in them."""
     n_species, n_k, n_max = c_nzka.shape[1], c_nzka.shape[2], c_nzka.shape[3]
     most = 1
     for n in range(start, stop):

@@ -5,9 +5,9 @@ A new family is a file here and a place in `REGISTRY`: its controls in the workb
 
 from __future__ import annotations
 
-from .base import NotFitted, Potential
-from .files import PotentialFileError, load, save
-from .gap import GAP
+from potscope.core.models.base import NotFitted, Potential
+from potscope.core.models.files import PotentialFileError, load, save
+from potscope.core.models.gap import GAP
 
 REGISTRY: dict[str, type[Potential]] = {cls.__name__: cls for cls in (GAP,)}
 

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from ase import Atoms
-
-from .._types import Array
-from ..dataset import Dataset
-from ..hyperparameters import Declared
-from ..prediction import Prediction
-from ..progress import Progress, silent
-from ..validation import as_structures
+from potscope.core._types import Array
+from potscope.core.dataset import Dataset
+from potscope.core.hyperparameters import Declared
+from potscope.core.prediction import Prediction
+from potscope.core.progress import Progress, silent
+from potscope.core.validation import as_structures
 
 if TYPE_CHECKING:
-    from ..calculator import PotentialCalculator
+    from potscope.core.calculator import PotentialCalculator
 
 ATOMS_A_BATCH = 2000
 
@@ -62,7 +61,7 @@ class Potential(Declared, ABC):
         """The potential that `state` came from."""
 
     def predict(self, structures: Dataset | Atoms | Sequence[Atoms], progress: Progress = silent) -> Prediction:
-        """Energies, local energies, forces, stresses and, where the family has them, standard deviations of the energies.
+        """Energies, local energies, forces, stresses; standard deviations of the energies where the family has them.
 
         Parameters
         ----------
@@ -89,15 +88,15 @@ class Potential(Declared, ABC):
         return _joined(parts)
 
     def calculator(self) -> PotentialCalculator:
-        """This potential as an ASE calculator."""
-        from ..calculator import PotentialCalculator
+        """An ASE calculator of the potential."""
+        from potscope.core.calculator import PotentialCalculator
 
         self.check_fitted()
         return PotentialCalculator(self)
 
     def save(self, path: str | Path) -> Path:
         """Write the fitted potential to a file that holds numbers and no code; see `models.files`."""
-        from .files import save
+        from potscope.core.models.files import save
 
         self.check_fitted()
         return save(self, path)

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-
-from .._types import Array, IntArray
-from ..features import Features
-from ..kernels import normalised, power
+from potscope.core._types import Array, IntArray
+from potscope.core.features import Features
+from potscope.core.kernels import normalised, power
 
 
 @dataclass(frozen=True)
 class EnvironmentKernel:
-    r""":math:`k(\mathbf p, \mathbf q) = \delta^2 (\hat{\mathbf p}\cdot\hat{\mathbf q})^\zeta` for central atoms of one element, else zero.
+    r"""Kernel between environments; zero where the central atoms are of different elements.
+
+    .. math:: k(\mathbf p, \mathbf q) = \delta^2 (\hat{\mathbf p}\cdot\hat{\mathbf q})^\zeta
 
     Attributes
     ----------
@@ -40,10 +41,10 @@ class EnvironmentKernel:
     def _one_species(self) -> bool:
         return len(np.unique(self.species_m)) <= 1
 
-    def _same(self, species_n: IntArray, others_m: IntArray) -> Array | float:
+    def _same(self, species_n: IntArray, others_m: IntArray) -> Array:
         if self._one_species and len(others_m) and (species_n == others_m[0]).all():
-            return 1.0
-        return (species_n[:, None] == others_m[None, :]).astype(float)
+            return np.ones((1, 1))
+        return np.asarray(species_n[:, None] == others_m[None, :], dtype=float)
 
     def _cosines(self, values_nf: Array) -> tuple[Array, Array, Array]:
         unit_nf, length_n = normalised(values_nf)
@@ -70,8 +71,10 @@ class EnvironmentKernel:
     def energies(self, values_nf: Array, species_n: IntArray, weights_m: Array) -> tuple[Array, Array]:
         r"""Local energies, eV, shape (n,), and their slopes by the features, shape (n, f).
 
-        .. math:: \frac{\partial\varepsilon}{\partial\mathbf p} = \frac{1}{|\mathbf p|}\left(\mathbf g - (\mathbf g\cdot\hat{\mathbf p})\hat{\mathbf p}\right),
-            \qquad \mathbf g = \delta^2 \zeta \sum_m w_m (\hat{\mathbf p}\cdot\hat{\mathbf q}_m)^{\zeta-1} \hat{\mathbf q}_m
+        .. math::
+            \frac{\partial\varepsilon}{\partial\mathbf p} =
+            \frac{1}{|\mathbf p|}\left(\mathbf g - (\mathbf g\cdot\hat{\mathbf p})\hat{\mathbf p}\right), \qquad
+            \mathbf g = \delta^2 \zeta \sum_m w_m (\hat{\mathbf p}\cdot\hat{\mathbf q}_m)^{\zeta-1} \hat{\mathbf q}_m
         """
         unit_nf, length_n, cosine_nm = self._cosines(values_nf)
         weight = self.delta**2 * weights_m * self._same(species_n, self.species_m)
@@ -86,7 +89,9 @@ class EnvironmentKernel:
         r""":math:`\partial k(\mathbf p_{i}, \mathbf q_m)/\partial\mathbf D_p`, eV²/Å, shape (pairs, 3, m)."""
         unit_nf, length_n, cosine_nm = self._cosines(features.values)
         factor_nm = self.delta**2 * self.zeta * power(cosine_nm, self.zeta - 1)
-        factor_nm = factor_nm * self._same(species_n, self.species_m) / np.where(length_n > 0, length_n, np.inf)[:, None]
+        factor_nm = (
+            factor_nm * self._same(species_n, self.species_m) / np.where(length_n > 0, length_n, np.inf)[:, None]
+        )
         J_pcf = features.jacobian()
         i_p = features.row_p
         J_pcf -= np.einsum("pcf,pf->pc", J_pcf, unit_nf[i_p])[:, :, None] * unit_nf[i_p][:, None, :]

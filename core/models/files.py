@@ -1,7 +1,8 @@
 """Potentials in files: numbers and words in a zip, and no code.
 
-A ``.potscope`` file holds ``model.json`` (format and version, class, hyperparameters, descriptor, and the SHA-256 of the arrays) and
-``arrays.npz``. Nothing in it is ever executed: arrays are read without pickle, classes come from the registries by name.
+A ``.potscope`` file holds ``model.json`` (format and version, class, hyperparameters, descriptor, and the SHA-256 of
+the arrays) and ``arrays.npz``. Nothing in it is ever executed: arrays are read without pickle, classes come from the
+registries by name.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from .._types import Array
-from .base import Potential
+from potscope.core._types import Array
+from potscope.core.models.base import Potential
 
 FORMAT = "potscope potential"
 VERSION = 1
@@ -32,7 +32,7 @@ def save(potential: Potential, path: str | Path) -> Path:
     target = Path(path)
     plain, arrays = potential.state()
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez(buffer, allow_pickle=False, **arrays)
     packed = buffer.getvalue()
     header = {
         "format": FORMAT,
@@ -93,7 +93,7 @@ def _unpack(source: Path) -> tuple[dict[str, Any], bytes]:
 
 
 def _class_of(header: dict[str, Any], source: Path) -> type[Potential]:
-    from . import REGISTRY
+    from potscope.core.models import REGISTRY
 
     version = header.get("version")
     if version != VERSION:

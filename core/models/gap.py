@@ -8,22 +8,21 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from ase import Atoms
+from potscope.core import descriptors
+from potscope.core._types import Array, IntArray
+from potscope.core.dataset import Dataset
+from potscope.core.descriptors import LocalDescriptor
+from potscope.core.features import Features
+from potscope.core.hyperparameters import hyperparameter
+from potscope.core.kernels import farthest_points, leverage_points, normalised
+from potscope.core.models.base import Potential, batches
+from potscope.core.models.environment_kernel import EnvironmentKernel
+from potscope.core.models.least_squares import TriangularLeastSquares
+from potscope.core.models.offsets import least_squares_offsets, offsets_of
+from potscope.core.pairs import Pairs
+from potscope.core.prediction import Prediction
+from potscope.core.progress import Progress, part, silent
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
-
-from .. import descriptors
-from .._types import Array, IntArray
-from ..dataset import Dataset
-from ..descriptors import LocalDescriptor
-from ..features import Features
-from ..hyperparameters import hyperparameter
-from ..kernels import farthest_points, leverage_points, normalised
-from ..pairs import Pairs
-from ..prediction import Prediction
-from ..progress import Progress, part, silent
-from .base import Potential, batches
-from .environment_kernel import EnvironmentKernel
-from .least_squares import TriangularLeastSquares
-from .offsets import least_squares_offsets, offsets_of
 
 JITTER = 1e-10  # of the prior variance, added to the kernel between sparse points as gap_fit does
 
@@ -38,21 +37,28 @@ class GAP(Potential):
         \varepsilon(\mathbf p) = \sum_m w_m\, k(\mathbf p, \mathbf q_m), \qquad
         k(\mathbf p, \mathbf q) = \delta^2 \left(\hat{\mathbf p}\cdot\hat{\mathbf q}\right)^\zeta ,
 
-    between environments whose central atoms are of the same element. The weights of the sparse points :math:`\mathbf q_m` are those
-    that make
+    between environments whose central atoms are of the same element. The weights of the sparse points
+    :math:`\mathbf q_m` are those that make
 
-    .. math:: \left|\boldsymbol\Lambda^{-1/2}(\mathbf y - \mathbf L\,\mathbf w)\right|^2 + \mathbf w^{\mathsf T} \mathbf K_{mm} \mathbf w
+    .. math::
+        \left|\boldsymbol\Lambda^{-1/2}(\mathbf y - \mathbf L\,\mathbf w)\right|^2
+        + \mathbf w^{\mathsf T} \mathbf K_{mm} \mathbf w
 
-    smallest, where the rows of :math:`\mathbf L` are the kernel's sums, and their derivatives, that belong to total energies, force
-    components and virials, and :math:`\boldsymbol\Lambda` holds the squares of their noise. Solved by QR of
+    smallest, where the rows of :math:`\mathbf L` are the kernel's sums, and their derivatives, that belong to total
+    energies, force components and virials, and :math:`\boldsymbol\Lambda` holds the squares of their noise. Solved by
+    QR of
 
     .. math:: \begin{pmatrix} \boldsymbol\Lambda^{-1/2}\mathbf L \\ \mathbf U \end{pmatrix} \mathbf w =
-        \begin{pmatrix} \boldsymbol\Lambda^{-1/2}\mathbf y \\ 0 \end{pmatrix}, \qquad \mathbf U^{\mathsf T}\mathbf U = \mathbf K_{mm},
+        \begin{pmatrix} \boldsymbol\Lambda^{-1/2}\mathbf y \\ 0 \end{pmatrix}, \qquad
+        \mathbf U^{\mathsf T}\mathbf U = \mathbf K_{mm},
 
-    as gap_fit does. With :math:`\mathbf R^{\mathsf T}\mathbf R = \mathbf K_{mm} + \mathbf L^{\mathsf T}\boldsymbol\Lambda^{-1}\mathbf L`, the variance of a total energy
-    with kernel sums :math:`\mathbf k` is
+    as gap_fit does. With
+    :math:`\mathbf R^{\mathsf T}\mathbf R = \mathbf K_{mm} + \mathbf L^{\mathsf T}\boldsymbol\Lambda^{-1}\mathbf L`,
+    the variance of a total energy with kernel sums :math:`\mathbf k` is
 
-    .. math:: \sigma_E^2 = \sum_{ij} k(\mathbf p_i, \mathbf p_j) - |\mathbf U^{-\mathsf T}\mathbf k|^2 + |\mathbf R^{-\mathsf T}\mathbf k|^2 .
+    .. math::
+        \sigma_E^2 = \sum_{ij} k(\mathbf p_i, \mathbf p_j)
+        - |\mathbf U^{-\mathsf T}\mathbf k|^2 + |\mathbf R^{-\mathsf T}\mathbf k|^2 .
 
     The noise of an energy or a virial grows with the square root of the number of atoms.
 
@@ -72,7 +78,8 @@ class GAP(Potential):
 
     References
     ----------
-    A. P. Bartók, M. C. Payne, R. Kondor, G. Csányi, Phys. Rev. Lett. 104, 136403 (2010). doi:10.1103/PhysRevLett.104.136403
+    A. P. Bartók, M. C. Payne, R. Kondor, G. Csányi, Phys. Rev. Lett. 104, 136403 (2010).
+    doi:10.1103/PhysRevLett.104.136403
 
     A. P. Bartók, G. Csányi, Int. J. Quantum Chem. 115, 1051 (2015). doi:10.1002/qua.24927
 
@@ -83,13 +90,19 @@ class GAP(Potential):
     has_energy_std: ClassVar[bool] = True
 
     descriptor: LocalDescriptor
-    n_sparse: int = hyperparameter("Sparse points: environments that the potential remembers.", default=500, bounds=(1, 20000))
+    n_sparse: int = hyperparameter(
+        "Sparse points: environments that the potential remembers.", default=500, bounds=(1, 20000)
+    )
     zeta: float = hyperparameter("Power of the kernel; larger is more selective.", default=4.0, bounds=(1.0, 20.0))
-    delta: float = hyperparameter("Prior standard deviation of a local energy.", default=1.0, unit="eV", bounds=(1e-3, 1e3))
+    delta: float = hyperparameter(
+        "Prior standard deviation of a local energy.", default=1.0, unit="eV", bounds=(1e-3, 1e3)
+    )
     energy_sigma: float = hyperparameter(
         "Noise of the reference energies.", default=0.001, unit="eV/atom", bounds=(1e-6, 10.0)
     )
-    force_sigma: float = hyperparameter("Noise of the reference forces.", default=0.05, unit="eV/Å", bounds=(1e-6, 10.0))
+    force_sigma: float = hyperparameter(
+        "Noise of the reference forces.", default=0.05, unit="eV/Å", bounds=(1e-6, 10.0)
+    )
     virial_sigma: float = hyperparameter(
         "Noise of the reference virials.", default=0.05, unit="eV/atom", bounds=(1e-6, 10.0)
     )
@@ -158,9 +171,10 @@ class GAP(Potential):
         return self
 
     def _choose_sparse_points(self, train: Dataset, progress: Progress) -> EnvironmentKernel:
-        units, species = [], []
+        units: list[Array] = []
+        species: list[IntArray] = []
         for batch in batches(train.structures):
-            progress(sum(map(len, units)) / max(1, sum(map(len, train.structures))), "describing the environments")
+            progress(sum(len(unit) for unit in units) / max(1, int(train.n_atoms.sum())), "describing the environments")
             features = self.descriptor.compute(batch)
             units.append(normalised(features.values)[0])
             species.append(self.descriptor.species_of(features.pairs.numbers_n))
@@ -181,8 +195,14 @@ class GAP(Potential):
     def _select_rows(self, unit_nf: Array, wanted: int, rng: np.random.Generator) -> IntArray:
         if self.sparse_method == "farthest points":
             return farthest_points(unit_nf, wanted)
-        picked = leverage_points(unit_nf, wanted, rng) if self.sparse_method == "CUR" else np.sort(rng.permutation(len(unit_nf))[:wanted])
-        return picked[np.sort(farthest_points(unit_nf[picked], wanted))]  # without the doubles, which would be one equation twice
+        picked = (
+            leverage_points(unit_nf, wanted, rng)
+            if self.sparse_method == "CUR"
+            else np.sort(rng.permutation(len(unit_nf))[:wanted])
+        )
+        return picked[
+            np.sort(farthest_points(unit_nf[picked], wanted))
+        ]  # without the doubles, which would be one equation twice
 
     def _equations(
         self, kernel: EnvironmentKernel, offsets: Array, train: Dataset, index: int, atoms: Atoms
@@ -222,7 +242,7 @@ class GAP(Potential):
         edges = pairs.first_atom_s[1:-1]
         volumes = np.array([atoms.get_volume() if atoms.cell.rank == 3 else np.nan for atoms in structures])
         return Prediction(
-            energies=np.bincount(pairs.structure_n, local_n, pairs.n_structures),
+            energies=np.asarray(np.bincount(pairs.structure_n, local_n, pairs.n_structures), dtype=float),
             local_energies=tuple(np.split(local_n, edges)),
             forces=tuple(np.split(gradient.forces, edges)),
             stresses=_voigt(-gradient.virials / volumes[:, None, None]),
@@ -236,13 +256,16 @@ class GAP(Potential):
         explained = solve_triangular(self._prior_mm, sums_sm.T, trans="T")
         left = solve_triangular(self._posterior_mm, sums_sm.T, trans="T")
         variance = prior_s - np.einsum("ms,ms->s", explained, explained) + np.einsum("ms,ms->s", left, left)
-        return np.sqrt(np.maximum(variance, 0.0))
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What has to be saved: plain values for JSON, and arrays."""
         plain = {
             "hyperparameters": self.hyperparameters(),
-            "descriptor": {"class": type(self.descriptor).__name__, "hyperparameters": self.descriptor.hyperparameters()},
+            "descriptor": {
+                "class": type(self.descriptor).__name__,
+                "hyperparameters": self.descriptor.hyperparameters(),
+            },
         }
         arrays = {
             "offsets_z": self.offsets_,

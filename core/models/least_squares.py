@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from potscope.core._types import Array
 from scipy.linalg import qr, solve_triangular
-
-from .._types import Array
 
 
 class TriangularLeastSquares:
@@ -13,7 +12,9 @@ class TriangularLeastSquares:
 
     With each block of rows the triangle :math:`\mathbf R` of what has come so far is replaced by that of
 
-    .. math:: \begin{pmatrix} \mathbf R & \mathbf Q^{\mathsf T}\mathbf b \\ \mathbf A_\text{new} & \mathbf b_\text{new} \end{pmatrix} ,
+    .. math::
+        \begin{pmatrix} \mathbf R & \mathbf Q^{\mathsf T}\mathbf b \\
+        \mathbf A_\text{new} & \mathbf b_\text{new} \end{pmatrix} ,
 
     which never squares the condition number as the normal equations do, and needs memory for one block alone.
 
@@ -43,7 +44,9 @@ class TriangularLeastSquares:
         self._waiting, self._n_waiting = [], 0
 
     def solve(self) -> tuple[Array, Array]:
-        r"""The solution, shape (n_columns,), and the triangle :math:`\mathbf R`, for which :math:`\mathbf R^{\mathsf T}\mathbf R = \mathbf A^{\mathsf T}\mathbf A`.
+        r"""The solution, shape (n_columns,), and the triangle.
+
+        .. math:: \mathbf R^{\mathsf T}\mathbf R = \mathbf A^{\mathsf T}\mathbf A
 
         Raises
         ------

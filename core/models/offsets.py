@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
-
-from .._types import Array, IntArray
-from ..dataset import Dataset
+from potscope.core._types import Array, IntArray
+from potscope.core.dataset import Dataset
 
 
 def compositions(structures: Sequence[Atoms], species: Sequence[str]) -> Array:
