@@ -11,6 +11,7 @@ JavaScript is in `javascript/`, one file a subject; they are joined into one mod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,7 +113,7 @@ class StructureView(pn.custom.JSComponent):
     _rename: ClassVar[dict[str, str | None]] = dict.fromkeys(_KEPT_IN_PYTHON)
     _inputs: ClassVar[list[str]] = [*_KEPT_IN_PYTHON, "frame", "selected"]
 
-    def __init__(self, object: Atoms | list[Atoms] | None = None, **params: Any) -> None:
+    def __init__(self, object: Atoms | list[Atoms] | None = None, **params: Any) -> None:  # noqa: A002  (Panel's word)
         self._deriving = False
         super().__init__(object=object, **{"ngl_url": ngl_url()} | params)
         self._derive(set(self._inputs))
@@ -163,7 +164,7 @@ class StructureView(pn.custom.JSComponent):
         update: dict[str, Any] = {}
         if "object" in changed:
             update |= {name: blank for name, blank in _blank().items() if name not in changed}
-        self._check(frames, {"frame", "selected", "scalars"} - update.keys())
+        self._check(frames, {"frame", "selected", "scalars", "palette"} - update.keys())
         if changed & {"object", "repeat"}:
             update["scene"] = make_scene(frames, self.repeat)
         if changed - {"frame", "selected", "repeat"}:
@@ -172,17 +173,18 @@ class StructureView(pn.custom.JSComponent):
             self.param.update(**update)
 
     def _check(self, frames: Sequence[Atoms], names: set[str]) -> None:
-        """Refuse what does not belong to the structure, leaving the view as if it had not been set."""
+        """Refuse what does not fit the structure or cannot be drawn, leaving the view without it."""
         n_atoms = len(frames[0]) if frames else 0
         problems = {
             "frame": _frame_problem(self.frame, len(frames)),
             "selected": _selection_problem(self.selected, n_atoms),
             "scalars": _scalars_problem(self.scalars, len(frames), n_atoms),
+            "palette": _palette_problem(self.palette),
         }
         for name in sorted(names):
             if problems[name]:
                 with self._quietly():
-                    self.param.update(**{name: _blank()[name]})
+                    self.param.update(**_after_refusal(name))
                 raise ValueError(problems[name])
 
     def _colouring(self, values: NDArray[np.float64] | None) -> dict[str, Any]:
@@ -215,6 +217,19 @@ class StructureView(pn.custom.JSComponent):
 
 def _blank() -> dict[str, Any]:
     return {"frame": 0, "selected": [], "scalars": None}
+
+
+def _after_refusal(name: str) -> dict[str, Any]:
+    if name in ("frame", "selected"):
+        return {name: _blank()[name]}
+    return {"scalars": None, "colouring": {}, "palette": list(Viridis256)}
+
+
+def _palette_problem(palette: list[str]) -> str:
+    wrong = next((colour for colour in palette if not re.fullmatch("#[0-9a-fA-F]{6}", colour)), None)
+    if palette and wrong is None:
+        return ""
+    return f"`palette` must hold at least one colour as '#rrggbb', not {wrong!r}"
 
 
 def _frame_problem(frame: int, n_frames: int) -> str:
