@@ -1,0 +1,139 @@
+"""The `potscope` command: opens the workbench in a browser."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import socket
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from potscope.core import Dataset
+
+DEFAULT_PORT = 5006
+MOST_MESSAGE_BYTES = 600 * 1024**2
+"""Files dropped into the page arrive through the websocket."""
+
+ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  (only compared with)
+
+
+class Refused(Exception):
+    """What was asked for cannot be done; the message is for the person who asked."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of the command."""
+    arguments = argparse.ArgumentParser(
+        prog="potscope", description="A workbench for machine-learning interatomic potentials, in the browser."
+    )
+    arguments.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="structures with energies and forces: extended XYZ, an ASE database, or anything else ASE reads; "
+        "several files become one data set; without any, the bundled silicon",
+    )
+    arguments.add_argument("--port", type=int, default=DEFAULT_PORT, help="port to serve on (default: %(default)s)")
+    arguments.add_argument(
+        "--address", default="localhost", help="address to serve on (default: %(default)s, reachable from here alone)"
+    )
+    arguments.add_argument(
+        "--show", action=argparse.BooleanOptionalAction, default=True, help="open a browser (default: yes)"
+    )
+    arguments.add_argument("--version", action="version", version=f"potscope {version('potscope')}")
+    return arguments
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve the workbench until interrupted.
+
+    Parameters
+    ----------
+    arguments
+        Of the command line; those of the process without it.
+
+    Returns
+    -------
+    int
+        0, or 2 if the arguments cannot be followed.
+    """
+    asked = parser().parse_args(arguments)
+    try:
+        check_port(asked.address, asked.port)
+        dataset = read(asked.files) if asked.files else None
+    except Refused as refused:
+        print(f"potscope: error: {refused}", file=sys.stderr)
+        return 2
+    serve(dataset, asked.files, asked.port, asked.address, asked.show)
+    return 0
+
+
+def check_port(address: str, port: int) -> None:
+    """See that the port is free, before anything slow is done."""
+    if not 0 <= port <= 65535:
+        raise Refused(f"--port: expected 0 to 65535, got {port}")
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except socket.gaierror as error:
+        raise Refused(f"--address: {address} is not an address of this machine ({error.strerror})") from None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise Refused(f"--port: {port} is in use; choose another, or 0 for any that is free") from None
+        raise Refused(f"--address: cannot serve on {address}, port {port} ({error.strerror})") from None
+
+
+def read(files: Sequence[str]) -> Dataset:
+    """Read the files, or say in one line why they cannot be read."""
+    from potscope.core import Dataset
+
+    try:
+        return Dataset.read(*files)
+    except (OSError, ValueError, TypeError) as error:
+        raise Refused(" ".join(str(error).split())) from None
+
+
+def origins(address: str, port: int) -> list[str]:
+    """Where pages may come from that talk to this server: its own addresses and no others."""
+    hosts = {"localhost", "127.0.0.1"} if address in ("localhost", "127.0.0.1", *ANY_ADDRESS) else {address}
+    if address in ANY_ADDRESS:
+        name = socket.gethostname()
+        hosts |= {name, socket.getfqdn()}
+        hosts |= {str(entry[4][0]) for entry in socket.getaddrinfo(name, None, family=socket.AF_INET)}
+    return [f"{host}:{port}" for host in sorted(hosts)]
+
+
+def serve(dataset: Dataset | None, files: Sequence[str], port: int, address: str, show: bool) -> None:
+    """Serve the workbench; returns when the server has been interrupted."""
+    import panel as pn
+
+    from potscope.apps.workbench import bundled_first, workbench
+
+    opened = bundled_first() if dataset is None else dataset
+    port = port or free_port(address)
+    print(f"potscope: {opened!r}", f"potscope: http://{address}:{port}  (Ctrl-C to stop)", sep="\n", flush=True)
+    pn.serve(
+        {"/": lambda: workbench(opened, files)},
+        port=port,
+        address=address,
+        websocket_origin=origins(address, port),
+        websocket_max_message_size=MOST_MESSAGE_BYTES,
+        show=show,
+        verbose=False,
+        title="potscope",
+    )
+
+
+def free_port(address: str) -> int:
+    """A port that is free now."""
+    with socket.create_server((address, 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,153 @@
+"""The workbench: one page on which a dataset is looked at, fitted, tested and set in motion.
+
+    panel serve apps/workbench.py
+
+serves it with the bundled silicon; the `potscope` command does the same and takes files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from potscope import sample_data
+from potscope.core import Dataset
+from potscope.explorer import style
+from potscope.explorer.session import Session
+from potscope.explorer.views import (
+    DataView,
+    DynamicsView,
+    FitView,
+    HeaderView,
+    InspectorView,
+    MapView,
+    ParityView,
+    ProblemView,
+    TableView,
+)
+from potscope.explorer.views.layout import card
+
+FIRST_SET = "silicon"
+FIT_TAB, PARITY_TAB, TABLE_TAB, DYNAMICS_TAB = range(4)
+
+LAYOUT = """
+:host {
+  display: grid !important;
+  grid-template: "problem problem" auto "map inspector" minmax(0, 55fr) "work work" minmax(0, 45fr) / minmax(0, 1fr) minmax(0, 1fr);
+  gap: 10px;
+  padding: 10px;
+  box-sizing: border-box;
+  height: 100%;
+  background: var(--panel-background-color);
+}
+:host > .problem { grid-area: problem; }
+:host > .map { grid-area: map; }
+:host > .inspector { grid-area: inspector; }
+:host > .work { grid-area: work; }
+:host > * { min-width: 0; min-height: 0; }
+@media (max-width: 1150px) {
+  :host {
+    grid-template: "problem" auto "map" 400px "inspector" 460px "work" 520px / minmax(0, 1fr);
+    overflow-y: auto;
+  }
+}
+@media (min-width: 1151px) and (max-height: 760px) {
+  :host { grid-template-rows: auto 400px 380px; overflow-y: auto; }
+}
+"""
+
+
+@cache
+def bundled(name: str) -> Dataset:
+    """A bundled dataset, read once for all sessions."""
+    return sample_data.load(name)
+
+
+def bundled_first() -> Dataset:
+    """The dataset that a newcomer sees."""
+    return bundled(FIRST_SET)
+
+
+def sources() -> dict[str, Callable[[], Dataset]]:
+    """The bundled datasets by title."""
+    return {entry.title: lambda name=entry.name: bundled(name) for entry in sample_data.list()}  # type: ignore[misc]
+
+
+def workbench(dataset: Dataset | None = None, files: Sequence[str | Path] = ()) -> pmui.Page:
+    """The page of one browser session.
+
+    Parameters
+    ----------
+    dataset
+        What to open; the bundled silicon without it.
+    files
+        Where it was read from.
+    """
+    document = pn.state.curdoc
+    served = document is not None and document.session_context is not None
+    session = Session(
+        bundled_first() if dataset is None else dataset,
+        post=document.add_next_tick_callback if served else None,
+        files=[Path(file) for file in files],
+    )
+    page = lay_out(session)
+    if served:
+        pn.state.onload(session.start_map)  # the shell and the first structure are drawn before it
+        pn.state.on_session_destroyed(lambda _: session.close())
+    return page
+
+
+def lay_out(session: Session) -> pmui.Page:
+    """The views of a session, on one page."""
+    inspector, dynamics = InspectorView(session), DynamicsView(session)
+    dynamics.play_in(inspector.structure)
+    tabs = pmui.Tabs(
+        ("Fit", FitView(session)),
+        ("Parity", ParityView(session)),
+        ("Table", TableView(session)),
+        ("Molecular dynamics", dynamics),
+        sizing_mode="stretch_both",
+        margin=0,
+    )
+    areas = {
+        "problem": pn.Column(ProblemView(session), sizing_mode="stretch_width", margin=0),
+        "map": MapView(session).__panel__(),
+        "inspector": inspector.__panel__(),
+        "work": card(tabs),
+    }
+    for name, area in areas.items():
+        area.css_classes = [name]
+    page = pmui.Page(
+        title="potscope",
+        header=[HeaderView(session)],
+        sidebar=[DataView(session, sources())],
+        sidebar_width=290,
+        main=[pn.Column(*areas.values(), sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT])],
+        theme_config=style.THEME,
+        theme_toggle=True,
+        busy_indicator=None,
+    )
+    _connect(session, page, tabs, inspector)
+    return page
+
+
+def _connect(session: Session, page: pmui.Page, tabs: pmui.Tabs, inspector: InspectorView) -> None:
+    """What happens between views: tabs that have something to show open, the theme reaches the 3D view."""
+
+    def follow_fit(*_: Any) -> None:
+        tabs.disabled = [PARITY_TAB, DYNAMICS_TAB] if session.fit is None else []
+        tabs.active = FIT_TAB if session.fit is None else PARITY_TAB
+
+    session.param.watch(follow_fit, "fit")
+    follow_fit()
+    page.link(inspector, dark_theme="dark")
+    inspector.dark = page.dark_theme
+
+
+if pn.state.served:
+    workbench().servable()

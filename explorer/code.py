@@ -1,0 +1,88 @@
+"""The Python that does without the page what was done on it: settings, fit, map, dynamics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .session import Session
+
+WHAT = ("map", "fit", "dynamics")
+
+
+def code(session: Session, what: str = "fit") -> str:
+    """A program that gives the map, the fit or the dynamics of a session.
+
+    Parameters
+    ----------
+    session
+        The session.
+    what
+        ``"map"``, ``"fit"`` or ``"dynamics"``; each program is complete.
+    """
+    if what not in WHAT:
+        raise ValueError(f"`what`: expected one of {WHAT}, got {what!r}")
+    parts = {"map": [_map], "fit": [_fit], "dynamics": [_fit, _dynamics]}[what]
+    imports, lines = _data(session)
+    for part in parts:
+        more_imports, more_lines = part(session)
+        imports |= more_imports
+        lines += ["", *more_lines]
+    return "\n".join([*_sorted(imports), "", *lines, ""])
+
+
+Part = tuple[set[str], list[str]]
+
+
+def _sorted(imports: set[str]) -> list[str]:
+    plain = sorted(line for line in imports if line.startswith("import "))
+    return [*plain, *sorted(imports - set(plain))]
+
+
+def _data(session: Session) -> Part:
+    if session.files:
+        arguments = [repr(str(path)) for path in session.files] + [f"{k}={v!r}" for k, v in session.keys.items()]
+        return {"from potscope.core import Dataset"}, [f"data = Dataset.read({', '.join(arguments)})"]
+    return {"from potscope import sample_data"}, [f"data = sample_data.load({session.dataset.name!r})"]
+
+
+def _import_of(thing: Any) -> str:
+    """Import of an object's class from the package that lists it."""
+    package = type(thing).__module__.rsplit(".", 1)[0]
+    return f"from {package} import {type(thing).__name__}"
+
+
+def _map(session: Session) -> Part:
+    descriptor = session.build_descriptor()
+    imports = {_import_of(descriptor), "from potscope.core import maps"}
+    return imports, [f"descriptor = {descriptor!r}", "xy = maps.structure_map(data.structures, descriptor)"]
+
+
+def _fit(session: Session) -> Part:
+    if session.fit is None:
+        model, (train, test) = session.build_model(), session.split()
+        split = {"test": session.test_fraction, "by": session.split_by, "seed": session.split_seed}
+    else:
+        model, split = session.fit.model, session.fit.split
+        train, test = session.fit.train_indices, session.fit.test_indices
+    descriptor = model.descriptor
+    arguments = ["descriptor", *(f"{name}={value!r}" for name, value in model.hyperparameters().items())]
+    lines = [f"descriptor = {descriptor!r}", f"model = {type(model).__name__}({', '.join(arguments)})"]
+    if len(test):
+        words = ", ".join(f"{name}={value!r}" for name, value in split.items())
+        lines = [f"train, test = data.split({words})", *lines, "model.fit(train)"]
+        lines += ["for name, error in metrics.summary(test, model.predict(test)).items():", "    print(name, error)"]
+    else:
+        lines += ["model.fit(data)"]
+        lines += ["for name, error in metrics.summary(data, model.predict(data)).items():", "    print(name, error)"]
+    return {_import_of(descriptor), _import_of(model), "from potscope.core import metrics"}, lines
+
+
+def _dynamics(session: Session) -> Part:
+    settings, atoms = session.dynamics, session.atoms
+    repeats = [settings.repeats if periodic else 1 for periodic in atoms.pbc]
+    arguments = [f"{name}={value!r}" for name, value in settings.arguments().items()]
+    return {"from potscope.core import dynamics"}, [
+        f"atoms = data.structures[{session.selected}].repeat({repeats})",
+        f"for frame in dynamics.run(atoms, model.calculator(), {', '.join(arguments)}):",
+        "    print(frame.time, frame.temperature, frame.total_energy)",
+    ]

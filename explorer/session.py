@@ -1,0 +1,381 @@
+"""The state of one person's session: what is loaded, chosen, fitted, selected. Parameters and no widgets.
+
+Views hold a `Session` and nothing else. What follows from the state is a method marked with `param.depends`; what a
+change sets off is a watcher. Everything here works without a page: set parameters, call methods, look at the result.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import param
+
+from potscope.core import Dataset
+from potscope.core.descriptors import REGISTRY as DESCRIPTORS
+from potscope.core.models import REGISTRY as MODELS
+
+from . import work
+from .jobs import Jobs
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pandas as pd
+    from ase import Atoms
+
+    from potscope.core._types import Array
+    from potscope.core.dynamics import Frame
+
+MAP_JOB, FIT_JOB, DYNAMICS_JOB = "Map", "Fit", "Molecular dynamics"
+
+ELEMENT, FORCE_ERROR, LOCAL_ENERGY, FORCE = "element", "force error", "local energy", "force"
+GROUP, ENERGY, ENERGY_ERROR = "group", "energy", "energy error"
+
+MEV = 1000.0
+"""Milli-electronvolts in an electronvolt."""
+
+
+@dataclass(frozen=True)
+class AtomColours:
+    """One number for each atom of what is shown, and the range of the colours.
+
+    `beyond` says that the largest values of the dataset lie above the range.
+    """
+
+    values_n: Array
+    name: str
+    unit: str
+    limits: tuple[float, float]
+    beyond: bool = False
+
+
+class DynamicsSettings(param.Parameterized):
+    """How the molecular dynamics is run."""
+
+    ensemble = param.Selector(
+        default="langevin",
+        objects={"Langevin (NVT)": "langevin", "Constant energy (NVE)": "nve"},
+        doc="Langevin keeps the temperature; at constant energy the drift of the total energy shows how smooth the "
+        "potential is.",
+    )
+    temperature = param.Number(default=300.0, bounds=(1, 5000), doc="Temperature, K.")
+    timestep = param.Number(default=1.0, bounds=(0.1, 10), doc="Time step, fs.")
+    steps = param.Integer(default=500, bounds=(1, 100_000), doc="Number of steps.")
+    every = param.Integer(default=5, bounds=(1, 1000), doc="Steps between two frames that are kept.")
+    friction = param.Number(default=0.01, bounds=(1e-4, 1), doc="Friction of the Langevin thermostat, 1/fs.")
+    repeats = param.Integer(default=2, bounds=(1, 5), doc="Repeats of the cell along each periodic direction.")
+    seed = param.Integer(default=0, bounds=(0, None), doc="Seed of the velocities and of the thermostat.")
+
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments of `potscope.core.dynamics.run`."""
+        names = ("ensemble", "temperature", "timestep", "steps", "every", "friction", "seed")
+        return {name: getattr(self, name) for name in names}
+
+
+class Session(param.Parameterized):
+    """What one person has loaded, chosen, fitted and selected.
+
+    Parameters
+    ----------
+    dataset
+        The structures to look at.
+    post
+        How calls get back to the thread of the page; see `potscope.explorer.jobs.Jobs`.
+    """
+
+    descriptor = param.ClassSelector(class_=Settings, constant=True, doc="The chosen descriptor.")
+    model = param.ClassSelector(class_=Settings, constant=True, doc="The chosen model.")
+    dynamics = param.ClassSelector(class_=DynamicsSettings, constant=True, doc="How dynamics is run.")
+    jobs = param.ClassSelector(class_=Jobs, constant=True, doc="The long work that runs or waits.")
+
+    dataset = param.ClassSelector(class_=Dataset, allow_None=False, doc="The structures and their references.")
+    files = param.List(default=[], item_type=Path, doc="The files it was read from; empty for a bundled set.")
+    keys = param.Dict(default={}, doc="Keys that were asked for, as arguments of `Dataset.read`.")
+    test_fraction = param.Number(default=0.1, bounds=(0.0, 0.5), doc="Fraction of the structures kept for testing.")
+    split_by = param.Selector(default="group", objects=["group", "random"], doc="How test structures are drawn.")
+    split_seed = param.Integer(default=0, bounds=(0, None), doc="Seed of the draw.")
+
+    structure_map = param.ClassSelector(class_=work.StructureMap, doc="Where each structure lies in the map.")
+    fit = param.ClassSelector(class_=work.Fit, doc="The fitted model with its predictions and errors.")
+
+    selected = param.Integer(default=0, bounds=(0, None), doc="The structure that every view shows or marks.")
+    selected_atom = param.Integer(default=None, bounds=(0, None), doc="The atom marked in it.")
+    colour_by = param.Selector(default=ELEMENT, objects=[ELEMENT], doc="What colours the atoms.")
+    map_colour = param.Selector(default=GROUP, objects=[GROUP], doc="What colours the points of the map.")
+
+    trajectory = param.List(default=[], doc="Frames of the molecular dynamics so far.")
+    frame = param.Integer(default=0, bounds=(0, None), doc="The frame that is shown.")
+    showing = param.Selector(default="structure", objects=["structure", "trajectory"], doc="What the 3D view shows.")
+
+    def __init__(
+        self, dataset: Dataset, post: Callable[[Callable[[], None]], Any] | None = None, **params: Any
+    ) -> None:
+        self._fits = 0
+        self._incoming: list[Frame] = []
+        super().__init__(
+            dataset=dataset,
+            descriptor=Settings(DESCRIPTORS, "SOAP"),
+            model=Settings(MODELS, "GAP"),
+            dynamics=DynamicsSettings(),
+            jobs=Jobs(post),
+            **params,
+        )
+        self._offer_colours()
+
+    @property
+    def title(self) -> str:
+        """What the dataset is called on the screen."""
+        return ", ".join(path.name for path in self.files) or self.dataset.name
+
+    # -- the dataset ---------------------------------------------------------------------------------------------
+
+    def open(self, dataset: Dataset, files: Sequence[str | Path] = (), **keys: str) -> None:
+        """Look at another dataset: what belonged to the last one goes, and its map is drawn."""
+        self.param.update(dataset=dataset, files=[Path(file) for file in files], keys=keys)
+        self.start_map()
+
+    def read(self, *files: str | Path, **keys: str) -> None:
+        """Open a dataset from files, with `Dataset.read`'s keys; an error leaves everything as it was."""
+        self.open(Dataset.read(*files, **keys), files, **keys)
+
+    def read_with_keys(self, **keys: str) -> None:
+        """Read the same files again, taking the references from other keys."""
+        if not self.files:
+            raise ValueError("`files`: expected a dataset that was read from files, got a bundled one")
+        self.read(*self.files, **{**self.keys, **keys})
+
+    @param.depends("dataset", watch=True)
+    def _forget_what_no_longer_applies(self) -> None:
+        self.jobs.cancel()
+        self._incoming = []
+        alone = max(self.dataset.group_sizes.values()) == 1  # nothing can be drawn from groups of one
+        with param.parameterized.batch_call_watchers(self):
+            self.param.update(
+                structure_map=None, fit=None, selected=0, selected_atom=None, trajectory=[], frame=0,
+                showing="structure", colour_by=ELEMENT, map_colour=GROUP,
+                split_by="random" if alone else self.split_by,
+            )  # fmt: skip
+            self._offer_colours()
+
+    @param.depends("dataset", "test_fraction", "split_by", "split_seed")
+    def split(self) -> tuple[Array, Array]:
+        """Indices of the structures to fit, and of those kept for testing."""
+        if len(self.dataset) < 2 or self.test_fraction == 0:
+            return np.arange(len(self.dataset)), np.arange(0)
+        return self.dataset.split_indices(**self.split_arguments())
+
+    def split_arguments(self) -> dict[str, Any]:
+        """The arguments of `Dataset.split_indices`."""
+        return {"test": self.test_fraction, "by": self.split_by, "seed": self.split_seed}
+
+    # -- the map -------------------------------------------------------------------------------------------------
+
+    @param.depends("dataset", watch=True, on_init=True)
+    def _offer_descriptors(self) -> None:
+        """Offer the descriptors that know the boundary conditions of the data."""
+        periodic = any(atoms.pbc.any() for atoms in self.dataset.structures)
+        self.descriptor.offer([name for name, cls in DESCRIPTORS.items() if cls.periodic or not periodic])
+
+    def build_descriptor(self) -> Any:
+        """The chosen descriptor for the elements of the dataset."""
+        return self.descriptor.build(species=self.dataset.species)
+
+    def start_map(self) -> None:
+        """Compute the map as a job."""
+        dataset, descriptor = self.dataset, self.build_descriptor()
+        self.jobs.cancel(MAP_JOB)
+        self.jobs.start(
+            MAP_JOB,
+            lambda progress: work.compute_map(dataset, descriptor, progress),
+            lambda result: self.param.update(structure_map=result),
+        )
+
+    @param.depends("structure_map", "dataset", "descriptor.choice", "descriptor.values")
+    def map_is_stale(self) -> bool:
+        """Whether the map was made with another descriptor than the one chosen now."""
+        return self.structure_map is not None and self.structure_map.descriptor != self.build_descriptor()
+
+    @param.depends("map_colour", "fit", "dataset")
+    def map_values(self) -> tuple[Array, str] | None:
+        """A number for each structure and its name with unit; None where the groups give the colours."""
+        if self.map_colour == ENERGY:
+            return self.dataset.energies / self.dataset.n_atoms, "energy (eV/atom)"
+        if self.map_colour == ENERGY_ERROR and self.fit is not None:
+            return MEV * np.abs(self.fit.energy_error_s), "energy error (meV/atom)"
+        if self.map_colour == FORCE_ERROR and self.fit is not None:
+            return self.fit.max_force_error_s, "largest force error (eV/Å)"
+        return None
+
+    # -- the fit -------------------------------------------------------------------------------------------------
+
+    def build_model(self) -> Any:
+        """The chosen model on the chosen descriptor, not fitted."""
+        return self.model.build(self.build_descriptor())
+
+    @param.depends("dataset", "model.choice", "model.values", "descriptor.choice", "descriptor.values")
+    def fit_problem(self) -> str:
+        """Why the chosen model cannot be fitted to these data; empty if it can."""
+        if not self.dataset.n_energies:
+            return "no reference energies in these data"
+        try:
+            self.build_model()
+        except (ValueError, TypeError) as error:
+            return str(error)
+        return ""
+
+    def start_fit(self) -> None:
+        """Fit the chosen model to the training structures as a job."""
+        dataset, model = self.dataset, self.build_model()
+        train, test = self.split()
+        split, number = self.split_arguments(), self._fits + 1
+        self.jobs.start(
+            FIT_JOB,
+            lambda progress: work.compute_fit(number, model, dataset, train, test, split, progress),
+            self._install_fit,
+        )
+
+    def _install_fit(self, fit: work.Fit) -> None:
+        self._fits = fit.number
+        self.param.update(fit=fit, trajectory=[], frame=0, showing="structure")
+
+    @param.depends("fit", watch=True)
+    def _offer_colours(self) -> None:
+        """Offer the colours there are numbers for; keep the present choice where it is still among them."""
+        known_forces = any(forces is not None for forces in self.dataset.forces)
+        atoms, points = [ELEMENT], [GROUP]
+        if self.fit is not None:
+            atoms += [FORCE_ERROR] * known_forces + [LOCAL_ENERGY]
+            points += [ENERGY_ERROR] + [FORCE_ERROR] * known_forces
+        atoms += [FORCE] * known_forces
+        points.insert(1, ENERGY)
+        with param.parameterized.batch_call_watchers(self):
+            for name, objects in (("colour_by", atoms), ("map_colour", points)):
+                self.param[name].objects = objects
+                if getattr(self, name) not in objects:
+                    setattr(self, name, objects[0])
+
+    def saved_model(self) -> io.BytesIO:
+        """The file of the fitted model, as `Potential.save` writes it."""
+        if self.fit is None:
+            raise ValueError("`fit`: expected a fitted model to save, got None")
+        with tempfile.TemporaryDirectory() as folder:
+            return io.BytesIO(self.fit.model.save(Path(folder) / "model.potscope").read_bytes())
+
+    # -- the selection -------------------------------------------------------------------------------------------
+
+    def select(self, index: int, atom: int | None = None, colour_by: str | None = None) -> None:
+        """Show one structure everywhere, perhaps with one of its atoms marked, perhaps coloured in some way."""
+        if not 0 <= index < len(self.dataset):
+            raise IndexError(f"`index`: expected 0 to {len(self.dataset) - 1}, got {index}")
+        values: dict[str, Any] = {"selected": int(index), "selected_atom": atom, "showing": "structure"}
+        if colour_by is not None and colour_by in self.param["colour_by"].objects:
+            values["colour_by"] = colour_by
+        self.param.update(**values)
+
+    def step(self, by: int) -> None:
+        """Select the structure so many places on, round the end."""
+        self.select((self.selected + by) % len(self.dataset))
+
+    def worst(self) -> int | None:
+        """The structure with the largest force error, or the largest energy error where no forces are known."""
+        if self.fit is None:
+            return None
+        errors_s = self.fit.max_force_error_s
+        if np.isnan(errors_s).all():
+            errors_s = np.abs(self.fit.energy_error_s)
+        return None if np.isnan(errors_s).all() else int(np.nanargmax(errors_s))
+
+    def select_worst(self) -> None:
+        """Show the structure with the largest error, coloured by it, its worst atom marked."""
+        index = self.worst()
+        if self.fit is None or index is None:
+            return
+        errors_n = self.fit.force_error_n[index]
+        self.select(index, None if errors_n is None else int(np.argmax(errors_n)), FORCE_ERROR)
+
+    @property
+    def atoms(self) -> Atoms:
+        """The selected structure."""
+        return self.dataset.structures[self.selected]
+
+    @param.depends("selected", "colour_by", "fit", "dataset", "showing")
+    def atom_colours(self) -> AtomColours | None:
+        """Numbers that colour the atoms of the selected structure; None for the colours of the elements."""
+        if self.colour_by == ELEMENT or self.showing == "trajectory":
+            return None
+        name, unit, values = self._atom_values()
+        if values[self.selected] is None:
+            return None
+        every_n = np.concatenate([value_n for value_n in values if value_n is not None])
+        low = float(np.quantile(every_n, 0.005)) if self.colour_by == LOCAL_ENERGY else 0.0
+        high = float(np.quantile(every_n, 0.995))
+        limits = (low, high if high > low else low + 1.0)
+        return AtomColours(values[self.selected], name, unit, limits, beyond=bool(every_n.max() > limits[1]))
+
+    def _atom_values(self) -> tuple[str, str, Sequence[Array | None]]:
+        """Name, unit and one number an atom, for each structure."""
+        if self.colour_by == FORCE or self.fit is None:
+            forces = self.dataset.forces
+            return "force", "eV/Å", [None if f_nc is None else np.linalg.norm(f_nc, axis=1) for f_nc in forces]
+        if self.colour_by == LOCAL_ENERGY:
+            return "local energy", "eV", self.fit.prediction.local_energies
+        return "force error", "eV/Å", self.fit.force_error_n
+
+    @param.depends("dataset", "fit")
+    def table(self) -> pd.DataFrame:
+        """One row a structure: what it is, its energy, and its errors once there is a fit."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {
+            "id": list(self.dataset.ids),
+            "group": list(self.dataset.groups),
+            "formula": [atoms.get_chemical_formula() for atoms in self.dataset.structures],
+            "atoms": self.dataset.n_atoms,
+            "energy": self.dataset.energies / self.dataset.n_atoms,
+        }
+        if self.fit is not None:
+            columns["set"] = np.where(self.fit.is_test_s, "test", "train")
+            columns["energy_error"] = MEV * self.fit.energy_error_s
+            columns["force_error"] = self.fit.max_force_error_s
+            if self.fit.prediction.energy_std is not None:
+                columns["energy_std"] = MEV * self.fit.prediction.energy_std / self.dataset.n_atoms
+        return pd.DataFrame(columns)
+
+    # -- molecular dynamics --------------------------------------------------------------------------------------
+
+    def start_atoms(self) -> Atoms:
+        """The structure the dynamics starts from: the selected one, repeated."""
+        return work.supercell(self.atoms, self.dynamics.repeats)
+
+    def start_dynamics(self) -> None:
+        """Run molecular dynamics with the fitted model as a job; frames arrive in `trajectory` as they come."""
+        if self.fit is None:
+            raise ValueError("`fit`: expected a fitted model before molecular dynamics, got None")
+        atoms, model, settings = self.start_atoms(), self.fit.model, self.dynamics.arguments()
+        incoming: list[Frame] = []
+        self._incoming = incoming
+        self.param.update(trajectory=[], frame=0)
+
+        def run(progress: Any) -> None:
+            for frame in work.simulate(atoms, model, progress, **settings):
+                incoming.append(frame)
+
+        self.jobs.start(DYNAMICS_JOB, run, lambda _: None, on_update=lambda: self._take_frames(incoming))
+
+    def _take_frames(self, incoming: list[Frame]) -> None:
+        """Show the frames that have come; those of a run that was replaced meanwhile are dropped."""
+        if incoming is not self._incoming or len(incoming) == len(self.trajectory):
+            return
+        first, frames = not self.trajectory, list(incoming)
+        showing = "trajectory" if first else self.showing  # who looks at a structure meanwhile is left in peace
+        self.param.update(trajectory=frames, showing=showing, frame=len(frames) - 1)
+
+    def close(self) -> None:
+        """Stop whatever runs: the page is gone."""
+        self.jobs.close()

@@ -1,0 +1,111 @@
+"""Fitting: which model on which descriptor, with what settings, and how well it came out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from ..session import FIT_JOB, MEV, Session
+from .code import CodeButton
+from .controls import SettingsControls
+from .jobs import JobProgress
+from .layout import html, number, save_name
+
+LAYOUT = """
+:host { display: grid !important; grid-template-columns: minmax(0, 1fr) minmax(260px, 340px); gap: 14px 28px;
+        padding: 14px; align-content: start; overflow-y: auto; }
+@container (max-width: 760px) { :host { grid-template-columns: minmax(0, 1fr); } }
+"""
+
+ERRORS = (
+    ("energy", "energy_mae", "energy_rmse", MEV, 2, "meV/atom"),
+    ("forces", "force_mae", "force_rmse", 1.0, 3, "eV/Å"),
+    ("stress", "stress_mae", "stress_rmse", MEV, 2, "meV/Å³"),
+)
+
+
+class FitView(pn.viewable.Viewer):
+    """Settings, one button, and the errors of the result."""
+
+    def __init__(self, session: Session, **params: Any) -> None:
+        super().__init__(**params)
+        self.session = session
+        self.model = SettingsControls(session.model, "Model")
+        self.descriptor = SettingsControls(session.descriptor, "Descriptor")
+        self.button = pmui.Button(
+            label="Fit potential", variant="contained", color="primary", margin=0, sizing_mode="stretch_width",
+            on_click=lambda _: session.start_fit(),
+        )  # fmt: skip
+        self.progress = JobProgress(session, FIT_JOB)
+        self.words = html()
+        self.download = pmui.FileDownload(
+            callback=self._saved, filename="model.potscope", label="Save the potential", variant="outlined",
+            size="small", margin=0, visible=False, auto=True,
+        )  # fmt: skip
+        self.code = CodeButton(session, "fit")
+        session.param.watch(lambda *_: self._follow(), ["fit", "dataset", "test_fraction", "split_by"])
+        session.jobs.param.watch(lambda *_: self._follow(), ["title", "waiting"])
+        for settings in (session.model, session.descriptor):
+            settings.param.watch(lambda *_: self._follow(), ["choice", "values"])
+        self._follow()
+
+    def _follow(self) -> None:
+        session = self.session
+        problem = session.fit_problem()
+        running = session.jobs.title == FIT_JOB or FIT_JOB in session.jobs.waiting
+        self.button.param.update(
+            visible=not running,
+            disabled=bool(problem),
+            label="Fit potential" if session.fit is None else "Fit again",
+        )
+        self.download.visible = session.fit is not None
+        if session.fit is not None:
+            self.download.filename = f"{save_name(session.dataset.name)}-{save_name(session.fit.label)}.potscope"
+        if running:
+            self.words.object = ""
+        elif problem:
+            self.words.object = f'<span class="worse">Cannot be fitted: {problem}</span>'
+        elif session.fit is not None:
+            self.words.object = self._results()
+        else:
+            train, test = session.split()
+            self.words.object = (
+                f'<span class="quiet">Learns from {len(train)} structures, is tested on {len(test)} others.</span>'
+            )
+
+    def _results(self) -> str:
+        fit = self.session.fit
+        assert fit is not None
+        rows = []
+        for name, mae, rmse, scale, digits, unit in ERRORS:
+            cells = [
+                f'<td class="number">{number(scale * errors.get(key, float("nan")), digits)}</td>'
+                for errors in (fit.train_errors, fit.test_errors)
+                for key in (mae, rmse)
+            ]
+            if any("–" not in cell for cell in cells):
+                rows.append(f'<tr><td>{name}</td>{"".join(cells)}<td class="quiet">{unit}</td></tr>')
+        return (
+            f"<b>{fit.label}</b> <span class='quiet'>fitted in {fit.seconds:.0f} s to {len(fit.train_indices)} structures, "
+            f"{len(fit.test_indices)} for testing</span>"
+            '<table><tr><th></th><th class="number">train MAE</th><th class="number">RMSE</th>'
+            '<th class="number">test MAE</th><th class="number">RMSE</th><th></th></tr>' + "".join(rows) + "</table>"
+        )
+
+    def _saved(self) -> Any:
+        return self.session.saved_model()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        stretch: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
+        controls = pn.Column(self.model, self.descriptor, styles={"gap": "18px"}, **stretch)
+        action = pn.Column(
+            self.button,
+            self.progress,
+            self.words,
+            pn.Row(self.download, self.code, **stretch),
+            styles={"gap": "10px"},
+            **stretch,
+        )
+        return pn.Column(controls, action, sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT])

@@ -1,0 +1,57 @@
+"""The top line: which data and which fitted model everything on the screen is about, and the job that runs."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import panel as pn
+
+from ..session import MEV, Session
+from .jobs import JobProgress
+from .layout import html, number
+
+LINE = ":host { color: #ffffff; font-size: 14px; } b { font-weight: 600; } .quiet { opacity: 0.75; } .words { white-space: nowrap; }"
+
+
+class HeaderView(pn.viewable.Viewer):
+    """Data, fitted model, and progress of whatever runs."""
+
+    def __init__(self, session: Session, **params: Any) -> None:
+        super().__init__(**params)
+        self.session = session
+        self.words = html(sizing_mode=None, stylesheets=[LINE])
+        self.progress = JobProgress(session, compact=True)
+        session.param.watch(lambda *_: self._follow(), ["dataset", "fit"])
+        self._follow()
+
+    def _follow(self) -> None:
+        data, fit = self.session.dataset, self.session.fit
+        name = self.session.title
+        words = f"<b>{escape(name)}</b>&ensp;<span class='quiet'>{len(data):,} structures of {' '.join(data.species)}</span>"
+        if fit is not None:
+            words += f"&emsp;<b>{escape(fit.label)}</b>&ensp;<span class='quiet'>{_errors(fit)}</span>"
+        self.words.object = f'<span class="words">{words}</span>'
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return pn.Row(
+            pn.Spacer(width=14),
+            self.words,
+            pn.Spacer(sizing_mode="stretch_width"),
+            self.progress,
+            sizing_mode="stretch_width",
+            margin=0,
+            styles={"align-items": "center"},
+        )
+
+
+def _errors(fit: Any) -> str:
+    """The test errors of a fit in a few words; those of the training set where nothing was kept for testing."""
+    errors, which = (fit.test_errors, "test") if fit.test_errors else (fit.train_errors, "training")
+    words = [
+        number(scale * errors[key], digits, unit)
+        for key, scale, digits, unit in (("energy_rmse", MEV, 1, "meV/atom"), ("force_rmse", 1.0, 3, "eV/Å"))
+        if np.isfinite(errors.get(key, np.nan))
+    ]
+    return f"{which} RMSE {', '.join(words)}"

@@ -1,0 +1,172 @@
+"""The inspector: the selected structure, or the trajectory, in three dimensions, and what is known of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+import param
+
+from .. import style
+from ..session import DYNAMICS_JOB, ELEMENT, FORCE, FORCE_ERROR, LOCAL_ENERGY, MEV, Session
+from ..structure_view import StructureView
+from .layout import card, facts, header, html, number
+
+COLOURS = {ELEMENT: "element", FORCE: "reference force", FORCE_ERROR: "force error", LOCAL_ENERGY: "local energy"}
+
+
+class InspectorView(pn.viewable.Viewer):
+    """What is selected anywhere appears here."""
+
+    dark = param.Boolean(default=False, doc="Whether the page is dark.")
+
+    def __init__(self, session: Session, **params: Any) -> None:
+        self.structure = StructureView(
+            sizing_mode="stretch_both", margin=0, min_height=200, palette=list(style.SEQUENTIAL), keep_camera=False
+        )
+        super().__init__(**params)
+        self.session = session
+        self.heading = html(sizing_mode="stretch_width")
+        self.facts = html(styles={"padding": "6px 14px 10px"})
+        small: dict[str, Any] = {"variant": "text", "size": "small", "margin": 0}
+        self.previous = pmui.Button(label="Previous", on_click=lambda _: session.step(-1), **small)
+        self.next = pmui.Button(label="Next", on_click=lambda _: session.step(+1), **small)
+        self.worst = pmui.Button(label="Worst", on_click=lambda _: session.select_worst(), visible=False, **small)
+        self.colour = pmui.Select(label="atoms coloured by", size="small", width=150, margin=0)
+        self.colour.param.watch(lambda event: session.param.update(colour_by=event.new), "value")
+        self.structure.param.watch(self._picked, "picked")
+        session.param.watch(lambda *_: self._show(), ["selected", "dataset", "showing", "trajectory"])
+        session.param.watch(lambda *_: self._colour(), ["colour_by", "fit"])
+        session.param.watch(lambda *_: self._mark(), "selected_atom")
+        session.param.watch(lambda *_: self._describe(), ["selected_atom", "fit", "frame"])
+        session.jobs.param.watch(lambda *_: self._show_whole_trajectory(), "title")
+        self._show()
+
+    @param.depends("dark", watch=True, on_init=True)
+    def _follow_theme(self) -> None:
+        scene = (style.DARK if self.dark else style.LIGHT)["scene"]
+        self.structure.param.update(dark=self.dark, bgcolor=scene)
+
+    # -- what is drawn -------------------------------------------------------------------------------------------
+
+    @property
+    def _live(self) -> bool:
+        """Whether frames are coming in: then the last one is drawn alone, as sending all of them takes too long."""
+        return self.session.jobs.title == DYNAMICS_JOB
+
+    def _show(self) -> None:
+        session, view = self.session, self.structure
+        if session.showing == "trajectory" and session.trajectory:
+            frames = session.trajectory[-1:] if self._live else session.trajectory
+            frame = 0 if self._live else min(session.frame, len(frames) - 1)
+            same = bool(view.frames) and np.array_equal(view.frames[0].numbers, frames[0].atoms.numbers)
+            view.keep_camera = same
+            view.param.update(object=[one.atoms for one in frames], frame=frame, scalars=None, selected=[])
+        else:
+            view.keep_camera = False
+            view.param.update(object=session.atoms, frame=0, selected=self._marked(), **self._colouring())
+        self._offer_colours()
+        self._describe()
+
+    def _show_whole_trajectory(self) -> None:
+        """Once the last frame has come, all of them can be played."""
+        if not self._live and self.session.showing == "trajectory" and self.session.trajectory:
+            self._show()
+
+    def _marked(self) -> list[int]:
+        atom = self.session.selected_atom
+        return [] if atom is None or self.session.showing == "trajectory" else [atom]
+
+    def _mark(self) -> None:
+        if self._marked() != self.structure.selected and self.session.showing == "structure":
+            self.structure.selected = self._marked()
+
+    def _colouring(self) -> dict[str, Any]:
+        colours = self.session.atom_colours()
+        if colours is None:
+            return {"scalars": None}
+        return {
+            "scalars": colours.values_n,
+            "scalar_name": colours.name,
+            "scalar_unit": colours.unit,
+            "clim": colours.limits,
+        }
+
+    def _colour(self) -> None:
+        if self.session.showing == "structure":
+            self.structure.param.update(**self._colouring())
+        self._offer_colours()
+
+    def _offer_colours(self) -> None:
+        session = self.session
+        offered = session.param["colour_by"].objects
+        self.colour.param.update(options={COLOURS[name]: name for name in offered}, value=session.colour_by)
+        self.colour.visible = session.showing == "structure"
+        self.worst.visible = session.worst() is not None
+
+    def _picked(self, event: Any) -> None:
+        if self.session.showing == "structure":
+            self.session.selected_atom = event.new.get("index")
+
+    # -- what is written -----------------------------------------------------------------------------------------
+
+    def _describe(self) -> None:
+        if self.session.showing == "trajectory" and self.session.trajectory:
+            self._describe_frame()
+        else:
+            self._describe_structure()
+
+    def _describe_frame(self) -> None:
+        session = self.session
+        frame = session.trajectory[min(session.frame, len(session.trajectory) - 1)]
+        n_atoms = len(frame.atoms)
+        self.heading.object = (
+            f'<span class="title">{frame.atoms.get_chemical_formula()}</span> <span class="quiet">molecular dynamics with '
+            f"{session.fit.label if session.fit else ''}</span>"
+        )
+        rows = [
+            ("time", number(frame.time, 0, "fs")),
+            ("temperature", number(frame.temperature, 0, "K")),
+            ("potential energy", number(frame.potential_energy / n_atoms, 4, "eV/atom")),
+            ("total energy", number(frame.total_energy / n_atoms, 4, "eV/atom")),
+        ]
+        self.facts.object = facts(rows)
+
+    def _describe_structure(self) -> None:
+        session, index = self.session, self.session.selected
+        data, fit = session.dataset, session.fit
+        group = data.groups[index]
+        colour = style.group_colours(data.groups)[group]
+        self.heading.object = (
+            f'<span class="title">{data.ids[index]}</span>&ensp;<span class="chip quiet">'
+            f'<span class="dot" style="background:{colour}"></span>{group} · {index + 1} of {len(data)}</span>'
+        )
+        rows = [
+            ("formula", session.atoms.get_chemical_formula()),
+            ("energy", number(data.energies[index] / data.n_atoms[index], 4, "eV/atom")),
+        ]
+        if fit is not None:
+            error = number(MEV * float(fit.energy_error_s[index]), 1, sign=True)
+            std = fit.prediction.energy_std
+            spread = "" if std is None else f" ± {MEV * std[index] / data.n_atoms[index]:.1f}"
+            rows += [
+                ("energy error", f"{error}{spread} meV/atom"),
+                ("largest force error", number(float(fit.max_force_error_s[index]), 3, "eV/Å")),
+                ("used for", "test" if fit.is_test_s[index] else "training"),
+            ]
+        if session.selected_atom is not None:
+            rows.append((f"atom {session.selected_atom}", self._atom(session.selected_atom)))
+        self.facts.object = facts(rows)
+
+    def _atom(self, atom: int) -> str:
+        symbol = self.session.atoms.get_chemical_symbols()[atom]
+        colours = self.session.atom_colours()
+        if colours is None:
+            return symbol
+        return f"{symbol}, {colours.name} {number(float(colours.values_n[atom]), 3, colours.unit)}"
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        buttons = pn.Row(self.previous, self.next, self.worst, margin=0)
+        return card(header(self.heading, buttons, self.colour), self.structure, self.facts)

@@ -1,0 +1,97 @@
+"""Long work on the screen: how far it is, a way to stop it, and what went wrong."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from ..session import Session
+from .layout import html
+
+
+ON_DARK = (
+    ":host { color: #ffffff; font-size: 13px; white-space: nowrap; } .number { font-variant-numeric: tabular-nums; }"
+)
+
+
+class JobProgress(pn.viewable.Viewer):
+    """Progress and cancel of the running job, or of the jobs of one title; nothing while there is none.
+
+    Parameters
+    ----------
+    session
+        The session.
+    title
+        Title of the jobs to show; all of them without it.
+    compact
+        On one line, for the dark bar at the top of the page.
+    """
+
+    def __init__(self, session: Session, title: str | None = None, compact: bool = False, **params: Any) -> None:
+        super().__init__(**params)
+        self.session, self._title, self._compact = session, title, compact
+        self.bar = pmui.LinearProgress(value=0, max=100, sizing_mode="stretch_width", margin=0, variant="determinate")
+        self.words = html()
+        self.cancel = pmui.Button(
+            label="Cancel", variant="outlined", size="small", color="error", margin=0,
+            on_click=lambda _: session.jobs.cancel(title),
+        )  # fmt: skip
+        self.area = self._one_line() if compact else self._two_lines()
+        session.jobs.param.watch(lambda *_: self._follow(), ["title", "fraction", "message", "cancelling", "waiting"])
+        self._follow()
+
+    def _two_lines(self) -> pn.Column:
+        stretch: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
+        line = pn.Row(self.words, self.cancel, styles={"align-items": "center"}, **stretch)
+        return pn.Column(self.bar, line, styles={"gap": "6px"}, **stretch)
+
+    def _one_line(self) -> pn.Row:
+        self.bar.param.update(sizing_mode="fixed", width=120, color="light")
+        self.words.param.update(sizing_mode=None, stylesheets=[ON_DARK])
+        self.cancel.param.update(color="light", variant="text")
+        return pn.Row(self.words, self.bar, self.cancel, margin=0, styles={"align-items": "center", "gap": "10px"})
+
+    def _follow(self) -> None:
+        jobs = self.session.jobs
+        mine = bool(jobs.title) if self._title is None else jobs.title == self._title
+        waits = self._title in jobs.waiting
+        self.area.visible = mine or waits
+        self.cancel.disabled = jobs.cancelling
+        if mine:
+            self.bar.value = round(100 * jobs.fraction)
+            words = "stopping" if jobs.cancelling else jobs.title if self._compact else jobs.message
+            self.words.object = (
+                f'<span class="number">{100 * jobs.fraction:.0f} %</span> <span class="quiet">{escape(words)}</span>'
+            )
+        elif waits:
+            self.bar.value = 0
+            self.words.object = f'<span class="quiet">waits for: {escape(jobs.title)}</span>'
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self.area
+
+
+class ProblemView(pn.viewable.Viewer):
+    """What went wrong with the last job, with the traceback for those who want it."""
+
+    def __init__(self, session: Session, **params: Any) -> None:
+        super().__init__(**params)
+        self.session = session
+        self.details = html(styles={"max-height": "300px", "overflow": "auto"})
+        self.alert = pmui.Alert(
+            self.details, severity="error", closeable=True, visible=False, margin=0, sizing_mode="stretch_width"
+        )
+        session.jobs.param.watch(lambda *_: self._follow(), "error")
+
+    def _follow(self) -> None:
+        jobs = self.session.jobs
+        self.alert.param.update(
+            title=f"{jobs.last_title} failed: {jobs.error}" if jobs.error else "", visible=bool(jobs.error)
+        )
+        self.details.object = f"<details><summary>Traceback</summary><pre>{escape(jobs.details)}</pre></details>"
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self.alert

@@ -1,0 +1,103 @@
+"""The map of the structures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from .. import plots, style
+from ..session import ENERGY, ENERGY_ERROR, FORCE_ERROR, GROUP, MAP_JOB, MEV, Session
+from .code import CodeButton
+from .layout import card, chips, header, html, title
+from .plot import ClickablePlot
+
+COLOURS = {GROUP: "group", ENERGY: "energy per atom", ENERGY_ERROR: "energy error", FORCE_ERROR: "largest force error"}
+
+
+class MapView(pn.viewable.Viewer):
+    """Every structure as a point, near to those it resembles; a click shows it."""
+
+    def __init__(self, session: Session, **params: Any) -> None:
+        super().__init__(**params)
+        self.session = session
+        self.plot = ClickablePlot(session.select)
+        self.colour = pmui.Select(label="coloured by", size="small", width=170, margin=0)
+        self.redraw = pmui.Button(
+            label="Redraw with the settings below", variant="text", size="small", margin=0,
+        )  # fmt: skip
+        self.legend = html(styles={"padding": "2px 14px 4px"})
+        self.waiting = html(styles={"padding": "20px 14px"})
+        self.code = CodeButton(session, "map")
+        self.colour.param.watch(lambda event: session.param.update(map_colour=event.new), "value")
+        session.param.watch(lambda *_: self._draw(), ["structure_map", "map_colour", "fit", "dataset"])
+        session.param.watch(lambda *_: self._mark(), ["selected", "structure_map"])
+        session.jobs.param.watch(lambda *_: self._say_what_is_awaited(), ["title", "message", "outcome"])
+        session.param.watch(lambda *_: self._offer_redraw(), "structure_map")
+        session.descriptor.param.watch(lambda *_: self._offer_redraw(), ["choice", "values"])
+        self._draw()
+        self._offer_redraw()
+        self._say_what_is_awaited()
+
+    def _draw(self) -> None:
+        session = self.session
+        self.colour.param.update(
+            options={COLOURS[name]: name for name in session.param["map_colour"].objects}, value=session.map_colour
+        )
+        placed = session.structure_map
+        self.plot.pane.visible = self.legend.visible = placed is not None
+        self.waiting.visible = placed is None
+        if placed is None:
+            return
+        data, coloured = session.dataset, session.map_values()
+        self.legend.object = "" if coloured else self._groups()
+        element = plots.structure_map(
+            placed.xy_sc,
+            data.ids,
+            data.groups,
+            data.energies / data.n_atoms,
+            None if session.fit is None else MEV * session.fit.energy_error_s,
+            *(coloured or ()),
+        )
+        self.plot.show(element, placed.xy_sc[:, 0], placed.xy_sc[:, 1])
+        self._mark()
+
+    def _groups(self) -> str:
+        sizes = self.session.dataset.group_sizes
+        colours = style.group_colours(list(sizes))
+        return chips((colours[group], group, str(size)) for group, size in sizes.items())
+
+    def _mark(self) -> None:
+        placed = self.session.structure_map
+        if placed is not None:
+            x, y = placed.xy_sc[self.session.selected]
+            self.plot.ring = (float(x), float(y))
+
+    def _offer_redraw(self) -> None:
+        self.redraw.visible = bool(self.session.map_is_stale())
+
+    def _say_what_is_awaited(self) -> None:
+        jobs = self.session.jobs
+        if jobs.title == MAP_JOB:
+            words = f"Drawing the map: {jobs.message}" if jobs.message else "Drawing the map"
+        elif MAP_JOB in jobs.waiting:
+            words = f"The map waits for: {jobs.title}"
+        else:
+            words = "The map was not drawn."
+            self.redraw.visible = self.session.structure_map is None or bool(self.session.map_is_stale())
+        self.waiting.object = f'<span class="quiet">{words}</span>'
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return card(
+            header(
+                title("Map of the structures"),
+                pn.Spacer(sizing_mode="stretch_width"),
+                self.redraw,
+                self.code,
+                self.colour,
+            ),
+            self.legend,
+            self.waiting,
+            self.plot,
+        )

@@ -1,0 +1,127 @@
+"""Parity: predicted against reference energies and forces, and the error of each group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import panel as pn
+
+from .. import plots, style
+from ..session import FORCE_ERROR, MEV, Session
+from .layout import html, number
+from .plot import ClickablePlot
+
+LAYOUT = """
+:host { display: grid !important; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 4px 12px; padding: 8px 10px; }
+@container (max-width: 760px) {
+  :host { grid-template-columns: minmax(0, 1fr); grid-auto-rows: 340px; overflow-y: auto; }
+}
+"""
+
+
+class ParityView(pn.viewable.Viewer):
+    """Three plots of one fit; a click shows the structure, coloured by its force errors."""
+
+    def __init__(self, session: Session, **params: Any) -> None:
+        super().__init__(**params)
+        self.session = session
+        self.energies = ClickablePlot(lambda index: session.select(index, colour_by=FORCE_ERROR))
+        self.forces = ClickablePlot(self._clicked_force)
+        self.groups = pn.pane.HoloViews(sizing_mode="stretch_both", margin=0)
+        self.energy_words, self.force_words, self.group_words = html(), html(), html()
+        self._structure_p = self._atom_p = np.empty(0, dtype=int)
+        self._drawn_forces = np.empty((0, 2))
+        session.param.watch(lambda *_: self._draw(), "fit")
+        session.param.watch(lambda *_: self._mark(), ["selected", "selected_atom"])
+        self._draw()
+
+    def _draw(self) -> None:
+        fit = self.session.fit
+        if fit is None:
+            return
+        data = fit.dataset
+        reference_s, predicted_s = data.energies / data.n_atoms, fit.prediction.energies / data.n_atoms
+        self.energies.show(
+            plots.energy_parity(reference_s, predicted_s, fit.is_test_s, data.ids, data.groups),
+            reference_s,
+            predicted_s,
+        )
+        self.energy_words.object = _words("Energy", "energy", MEV, 1, "meV/atom", fit)
+        self._draw_forces()
+        self._draw_groups()
+        self._mark()
+
+    def _draw_forces(self) -> None:
+        fit = self.session.fit
+        assert fit is not None
+        reference_p, predicted_p, structure_p, atom_p = fit.force_components()
+        shown = plots.thin_out(predicted_p - reference_p)
+        self._structure_p, self._atom_p = structure_p[shown], atom_p[shown]
+        self._drawn_forces = np.column_stack([reference_p[shown], predicted_p[shown]])
+        words = _words("Forces", "force", 1.0, 3, "eV/Å", fit)
+        if len(shown) < len(reference_p):
+            words += f' <span class="quiet">{len(shown):,} of {len(reference_p):,} components drawn, the worst among them</span>'
+        self.force_words.object = (
+            words if len(shown) else '<span class="title">Forces</span> <span class="quiet">no references</span>'
+        )
+        self.forces.pane.visible = bool(len(shown))
+        if len(shown):
+            element = plots.force_parity(
+                reference_p[shown], predicted_p[shown], fit.is_test_s[self._structure_p],
+                fit.dataset.ids, fit.dataset.groups, self._structure_p, self._atom_p,
+            )  # fmt: skip
+            self.forces.show(element, reference_p[shown], predicted_p[shown])
+
+    def _draw_groups(self) -> None:
+        fit = self.session.fit
+        assert fit is not None
+        colours = style.group_colours(fit.dataset.groups)
+        which = "test" if len(fit.test_indices) else "training"
+        self.group_words.object = f'<span class="title">Groups</span> <span class="quiet">{which} structures</span>'
+        self.groups.object = plots.errors_by_group(fit.errors_by_group, colours)
+
+    def _clicked_force(self, point: int) -> None:
+        self.session.select(int(self._structure_p[point]), int(self._atom_p[point]), FORCE_ERROR)
+
+    def _mark(self) -> None:
+        """Ring the selected structure's energy, and the worst force of it or of its selected atom."""
+        fit, index, atom = self.session.fit, self.session.selected, self.session.selected_atom
+        if fit is None:
+            return
+        n_atoms = fit.dataset.n_atoms[index]
+        self.energies.ring = (fit.dataset.energies[index] / n_atoms, fit.prediction.energies[index] / n_atoms)
+        mine = np.flatnonzero(self._structure_p == index)
+        if atom is not None:
+            mine = mine[self._atom_p[mine] == atom]
+        if len(mine):
+            worst = mine[np.argmax(np.abs(np.diff(self._drawn_forces[mine], axis=1)))]
+            self.forces.ring = tuple(self._drawn_forces[worst])
+        else:
+            self.forces.ring = (None, None)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        def panel(words: pn.viewable.Viewable, plot: Any) -> pn.Column:
+            return pn.Column(words, plot, sizing_mode="stretch_both", margin=0)
+
+        return pn.Column(
+            panel(self.energy_words, self.energies),
+            panel(self.force_words, self.forces),
+            panel(self.group_words, self.groups),
+            sizing_mode="stretch_both",
+            margin=0,
+            stylesheets=[LAYOUT],
+        )
+
+
+def _words(name: str, key: str, scale: float, digits: int, unit: str, fit: Any) -> str:
+    """The heading of a parity plot, which is its legend too: the errors of what was fitted and of what was not."""
+    parts = [f'<span class="title">{name}</span>']
+    for label, colour, errors in (("train", style.TRAIN, fit.train_errors), ("test", style.TEST, fit.test_errors)):
+        if errors:
+            mae, rmse = (number(scale * errors.get(f"{key}_{kind}", float("nan")), digits) for kind in ("mae", "rmse"))
+            parts.append(
+                f'<span class="chip number"><span class="dot" style="background:{colour}"></span>{label} '
+                f"MAE {mae}, RMSE {rmse} {unit}</span>"
+            )
+    return f'<div class="chips" style="padding:2px 4px">{"".join(parts)}</div>'

@@ -1,0 +1,169 @@
+"""What the session's jobs do: plain functions from data and settings to results, without a session and without GUI."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from potscope.core.progress import Progress, part, silent
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from potscope.core import Dataset, Prediction
+    from potscope.core._types import Array, IntArray
+    from potscope.core.descriptors import Descriptor
+    from potscope.core.dynamics import Frame
+    from potscope.core.models import Potential
+
+
+@dataclass(frozen=True)
+class StructureMap:
+    """Where a descriptor puts each structure of a dataset.
+
+    Attributes
+    ----------
+    xy_sc
+        Two principal components of the kernel between structures, shape (structures, 2).
+    descriptor
+        The descriptor the kernel compares.
+    """
+
+    xy_sc: Array
+    descriptor: Descriptor
+
+
+def compute_map(dataset: Dataset, descriptor: Descriptor, progress: Progress = silent) -> StructureMap:
+    """Place every structure of a dataset in a plane."""
+    from potscope.core import maps
+
+    return StructureMap(maps.structure_map(dataset.structures, descriptor, progress=progress), descriptor)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model, what it predicts for the whole dataset, and how far that is from the references.
+
+    Attributes
+    ----------
+    number
+        Counts the fits of a session from 1.
+    model, prediction
+        The fitted model and its prediction for every structure of the dataset.
+    dataset
+        The dataset it was fitted to and tested with.
+    train_indices, test_indices
+        Which structures it has seen, and which not.
+    split
+        The arguments of `Dataset.split_indices` that gave them.
+    seconds
+        How long the fit and the prediction took.
+    """
+
+    number: int
+    model: Potential
+    prediction: Prediction
+    dataset: Dataset
+    train_indices: IntArray
+    test_indices: IntArray
+    split: Mapping[str, Any]
+    seconds: float
+
+    @property
+    def label(self) -> str:
+        """What the fit is called on the screen."""
+        return f"{type(self.model).__name__} #{self.number}"
+
+    @cached_property
+    def is_test_s(self) -> Array:
+        """Whether each structure was kept for testing."""
+        return np.isin(np.arange(len(self.dataset)), self.test_indices)
+
+    @cached_property
+    def energy_error_s(self) -> Array:
+        """Predicted minus reference energy, eV/atom; NaN where the reference is unknown."""
+        return (self.prediction.energies - self.dataset.energies) / self.dataset.n_atoms
+
+    @cached_property
+    def force_error_n(self) -> tuple[Array | None, ...]:
+        """Length of the error of the force on each atom, eV/Å, structure by structure."""
+        pairs = zip(self.prediction.forces, self.dataset.forces, strict=True)
+        return tuple(
+            None if reference is None else np.linalg.norm(predicted - reference, axis=1)
+            for predicted, reference in pairs
+        )
+
+    @cached_property
+    def max_force_error_s(self) -> Array:
+        """The largest force error in each structure, eV/Å; NaN where the references are unknown."""
+        return np.array([np.nan if error is None or not len(error) else error.max() for error in self.force_error_n])
+
+    @cached_property
+    def train_errors(self) -> dict[str, float]:
+        """Summary of the errors of what was fitted."""
+        return self._summary(self.train_indices)
+
+    @cached_property
+    def test_errors(self) -> dict[str, float]:
+        """Summary of the errors of what was kept for testing; empty if nothing was."""
+        return self._summary(self.test_indices) if len(self.test_indices) else {}
+
+    def _summary(self, indices: IntArray) -> dict[str, float]:
+        from potscope.core import metrics
+
+        return metrics.summary(self.dataset[indices], metrics.taken(self.prediction, indices))
+
+    @cached_property
+    def errors_by_group(self) -> dict[str, dict[str, float]]:
+        """Summary of the errors in each group: of its test structures, or of all where none were kept for testing."""
+        from potscope.core import metrics
+
+        indices = self.test_indices if len(self.test_indices) else self.train_indices
+        return metrics.by_group(self.dataset[indices], metrics.taken(self.prediction, indices))
+
+    def force_components(self) -> tuple[Array, Array, IntArray, IntArray]:
+        """Reference and predicted components of all known forces (eV/Å), and the structure and the atom of each."""
+        known = [s for s, forces_nc in enumerate(self.dataset.forces) if forces_nc is not None]
+        if not known:
+            return np.empty(0), np.empty(0), np.empty(0, dtype=int), np.empty(0, dtype=int)
+        sizes = self.dataset.n_atoms[known]
+        reference_p = np.concatenate([forces_nc.ravel() for forces_nc in self.dataset.forces if forces_nc is not None])
+        predicted_p = np.concatenate([self.prediction.forces[s].ravel() for s in known])
+        atom_p = np.concatenate([np.repeat(np.arange(size), 3) for size in sizes])
+        return reference_p, predicted_p, np.repeat(known, 3 * sizes), atom_p
+
+
+def compute_fit(
+    number: int,
+    model: Potential,
+    dataset: Dataset,
+    train_indices: IntArray,
+    test_indices: IntArray,
+    split: Mapping[str, Any],
+    progress: Progress = silent,
+) -> Fit:
+    """Fit a model to some of the structures and predict all of them."""
+    start = time.perf_counter()
+    model.fit(dataset[train_indices], progress=part(progress, 0.0, 0.85))
+    prediction = model.predict(dataset, progress=part(progress, 0.85, 1.0))
+    return Fit(number, model, prediction, dataset, train_indices, test_indices, split, time.perf_counter() - start)
+
+
+def supercell(atoms: Atoms, repeats: int) -> Atoms:
+    """A structure repeated along each of its periodic directions."""
+    return atoms.repeat([repeats if periodic else 1 for periodic in atoms.pbc])
+
+
+def simulate(atoms: Atoms, model: Potential, progress: Progress, **settings: Any) -> Iterator[Frame]:
+    """Molecular dynamics with a fitted model, one frame after the other."""
+    from potscope.core import dynamics
+
+    steps = settings["steps"]
+    for frame in dynamics.run(atoms, model.calculator(), **settings):
+        yield frame
+        progress(frame.step / steps, f"step {frame.step} of {steps}, {frame.temperature:.0f} K")
