@@ -35,7 +35,7 @@ class SampleSet:
     file: str
 
 
-def list() -> tuple[SampleSet, ...]:
+def list() -> tuple[SampleSet, ...]:  # noqa: A001 - read as sample_data.list()
     """The sets there are, by name."""
     return tuple(_described(folder) for folder in sorted(_folders(), key=lambda folder: folder.name))
 

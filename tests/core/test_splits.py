@@ -124,7 +124,7 @@ def test_wrong_arguments(arguments: dict[str, object], error: type[Exception], m
 def test_too_few() -> None:
     with pytest.raises(ValueError, match="expected a data set of two or more structures to split, got 1"):
         split_indices(["a"], ["a"], 0.5, "group", 0)
-    with pytest.raises(ValueError, match='`by`: every group has a single structure.*by="random"'):
+    with pytest.raises(ValueError, match=r'`by`: every group has a single structure.*by="random"'):
         split_indices(["a", "b"], ["a", "b"], 0.5, "group", 0)
 
 

@@ -45,11 +45,12 @@ def test_loaded(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_forces_sum_to_nothing(name: str) -> None:
-    for identity, forces_nc in zip(*(lambda d: (d.ids, d.forces))(sample_data.load(name)), strict=True):
+    dataset = sample_data.load(name)
+    for identity, forces_nc in zip(dataset.ids, dataset.forces, strict=True):
         assert forces_nc is not None
         np.testing.assert_allclose(forces_nc.sum(axis=0), 0, atol=2e-3, err_msg=identity)
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(ValueError, match="`name`: expected one of .*'silicon'.*, got 'gold'"):
+    with pytest.raises(ValueError, match=r"`name`: expected one of .*'silicon'.*, got 'gold'"):
         sample_data.load("gold")
