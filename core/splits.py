@@ -52,7 +52,7 @@ def split_indices(
     Examples
     --------
     >>> split_indices(["a", "b", "c", "d"], ["solid", "solid", "liquid", "liquid"], 0.5, "group", seed=0)
-    (array([0, 3]), array([1, 2]))
+    (array([1, 2]), array([0, 3]))
     """
     check_choice("by", by, METHODS)
     check_integer("seed", seed, low=0)
