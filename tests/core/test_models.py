@@ -1,0 +1,352 @@
+"""Every registered potential against the same requirements."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.build import bulk
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.calculators.emt import EMT
+from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
+from ase.optimize import BFGS
+from systems import random_rotation, rotated
+
+from potscope.core import Dataset, load
+from potscope.core.calculator import PotentialCalculator
+from potscope.core.descriptors import SOAP
+from potscope.core.dynamics import ENSEMBLES, Frame, Unstable, energy_drift, run
+from potscope.core.hyperparameters import declared
+from potscope.core.models import REGISTRY, NotFitted, Potential, PotentialFileError
+from potscope.core.progress import Cancelled
+
+every_model = pytest.mark.parametrize("cls", REGISTRY.values(), ids=REGISTRY.keys())
+SPECIES = ["Cu", "Au"]
+
+
+def labelled(atoms: Atoms, group: str = "EMT") -> Atoms:
+    """Energy, forces and stress of ASE's effective medium theory."""
+    atoms = atoms.copy()
+    atoms.calc = EMT()
+    copy = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    copy.info.update(REF_energy=atoms.get_potential_energy(), REF_stress=atoms.get_stress(), group=group)
+    copy.arrays["REF_forces"] = atoms.get_forces()
+    return copy
+
+
+def alloys(count: int, seed: int = 0) -> list[Atoms]:
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        atoms = bulk("Cu", cubic=True, a=3.8)
+        atoms.numbers[rng.random(4) < 0.4] = 79
+        atoms.set_cell(atoms.cell[:] @ (np.eye(3) + rng.normal(0, 0.02, (3, 3))), scale_atoms=True)
+        atoms.positions += rng.normal(0, 0.08, (4, 3))
+        made.append(labelled(atoms))
+    return made
+
+
+def make(cls: type[Potential], **chosen: object) -> Potential:
+    return cls(SOAP(species=SPECIES, cutoff=4.0, n_max=4, l_max=3), **chosen)
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return Dataset.from_structures(alloys(25), name="alloys")
+
+
+@pytest.fixture(scope="module")
+def fitted(data) -> dict[str, Potential]:
+    return {name: make(cls).fit(data) for name, cls in REGISTRY.items()}
+
+
+def subclasses(cls: type) -> set[type]:
+    return {cls, *(found for child in cls.__subclasses__() for found in subclasses(child))}
+
+
+def test_nothing_is_missing_from_the_registry() -> None:
+    assert {cls for cls in subclasses(Potential) if not inspect.isabstract(cls)} == set(REGISTRY.values())
+
+
+@every_model
+def test_it_learns(cls, fitted, data) -> None:
+    fresh = Dataset.from_structures(alloys(10, seed=99))
+    prediction = fitted[cls.__name__].predict(fresh)
+    error = np.abs(prediction.energies - fresh.energies) / fresh.n_atoms
+    spread = np.abs(fresh.energies - fresh.energies.mean()) / fresh.n_atoms
+    assert error.mean() < 0.1 * spread.mean()
+    forces = np.concatenate(prediction.forces) - np.concatenate(fresh.forces)
+    assert np.sqrt((forces**2).mean()) < 0.25 * np.concatenate(fresh.forces).std()
+    assert np.abs(prediction.stresses - fresh.stresses).mean() < 0.25 * fresh.stresses.std()
+    for local, energy in zip(prediction.local_energies, prediction.energies, strict=True):
+        assert local.sum() == pytest.approx(energy, rel=1e-12)
+
+
+@every_model
+def test_forces_and_stress_are_derivatives_of_the_energy(cls, fitted) -> None:
+    atoms = alloys(1, seed=5)[0]
+    atoms.calc = fitted[cls.__name__].calculator()
+    np.testing.assert_allclose(calculate_numerical_forces(atoms, 1e-3), atoms.get_forces(), atol=1e-4)
+    np.testing.assert_allclose(calculate_numerical_stress(atoms, 1e-4), atoms.get_stress(), atol=1e-5)
+
+
+@every_model
+def test_energy_is_extensive_and_invariant(cls, fitted) -> None:
+    potential = fitted[cls.__name__]
+    rng = np.random.default_rng(0)
+    atoms = alloys(1, seed=6)[0]
+    here = potential.predict(atoms)
+    order = rng.permutation(len(atoms))
+    rotation = random_rotation(rng)
+    turned = potential.predict(rotated(atoms, rotation)[order])
+    assert turned.energies[0] == pytest.approx(here.energies[0], abs=1e-6)
+    np.testing.assert_allclose(turned.forces[0], (here.forces[0] @ rotation.T)[order], atol=1e-5)
+    doubled = potential.predict(atoms * (2, 1, 1))
+    assert doubled.energies[0] == pytest.approx(2 * here.energies[0], abs=1e-6)
+    np.testing.assert_allclose(doubled.stresses, here.stresses, atol=1e-7)
+    assert np.abs(here.forces[0].sum(axis=0)).max() < 1e-9
+
+
+@every_model
+def test_fitting_again_gives_the_same_potential_and_the_order_of_the_data_does_not_matter(cls, fitted, data) -> None:
+    fresh = alloys(4, seed=8)
+    expected = fitted[cls.__name__].predict(fresh).energies
+    np.testing.assert_array_equal(make(cls).fit(data).predict(fresh).energies, expected)
+    np.testing.assert_allclose(make(cls).fit(data[::-1]).predict(fresh).energies, expected, atol=1e-5)
+
+
+@every_model
+def test_one_structure_is_reproduced_when_the_noise_is_small(cls) -> None:
+    one = Dataset.from_structures(alloys(1, seed=3))
+    quiet = {name: 1e-4 for name in declared(cls) if name.endswith("_sigma")}
+    prediction = make(cls, **quiet).fit(one).predict(one)
+    assert prediction.energies[0] == pytest.approx(one.energies[0], abs=2e-3)
+
+
+@every_model
+def test_standard_deviations_grow_away_from_the_data(cls, fitted, data) -> None:
+    if not cls.has_energy_std:
+        assert fitted[cls.__name__].predict(data).energy_std is None
+        return
+    near = fitted[cls.__name__].predict(data).energy_std
+    strange = [bulk("Cu", "sc", a=2.6) * (2, 2, 1), bulk("Au", "bcc", a=2.9) * (2, 2, 1)]
+    far = fitted[cls.__name__].predict(strange).energy_std
+    assert near is not None
+    assert far is not None
+    assert (near >= 0).all()
+    assert far.min() > near.max()
+
+
+@every_model
+def test_an_isolated_atom_has_an_energy_and_no_force(cls, fitted) -> None:
+    prediction = fitted[cls.__name__].predict(Atoms("Cu"))
+    assert np.isfinite(prediction.energies[0])
+    np.testing.assert_array_equal(prediction.forces[0], 0.0)
+    assert np.isnan(prediction.stresses).all()
+
+
+@every_model
+def test_data_without_forces_or_stresses_will_do(cls) -> None:
+    structures = alloys(8)
+    for atoms in structures[:6]:
+        del atoms.info["REF_stress"]
+    for atoms in structures[:3]:
+        del atoms.arrays["REF_forces"]
+    del structures[7].info["REF_energy"]
+    potential = make(cls).fit(Dataset.from_structures(structures))
+    assert np.isfinite(potential.predict(structures).energies).all()
+
+
+@every_model
+def test_bad_data_are_refused(cls, fitted, data) -> None:
+    potential = make(cls)
+    with pytest.raises(NotFitted, match="fit"):
+        potential.predict(data)
+    with pytest.raises(NotFitted):
+        potential.calculator()
+    with pytest.raises(ValueError, match="Si"):
+        potential.fit(Dataset.from_structures(_with_energy(bulk("Si"))))
+    forces_only = alloys(2)
+    for atoms in forces_only:
+        del atoms.info["REF_energy"]
+    with pytest.raises(ValueError, match="`train`: expected at least one structure with a reference energy"):
+        potential.fit(Dataset.from_structures(forces_only))
+    with pytest.raises(ValueError, match="Si"):
+        fitted[cls.__name__].predict(bulk("Si"))
+    with pytest.raises(TypeError, match="`descriptor`"):
+        cls("SOAP")
+
+
+def _with_energy(atoms: Atoms) -> Atoms:
+    atoms.info["REF_energy"] = -1.0
+    return atoms
+
+
+@every_model
+def test_progress_rises_and_cancelling_leaves_everything_as_it_was(cls, fitted, data) -> None:
+    seen: list[float] = []
+    make(cls).fit(data, progress=lambda fraction, message: seen.append(fraction))
+    assert seen[0] == 0.0
+    assert seen[-1] == 1.0
+    assert seen == sorted(seen)
+    potential = make(cls).fit(data)
+    before = potential.predict(data).energies
+
+    def stop(fraction: float, message: str) -> None:
+        if fraction > 0.5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        potential.fit(data[:12], progress=stop)
+    np.testing.assert_array_equal(potential.predict(data).energies, before)
+
+
+@every_model
+def test_saved_and_loaded_it_is_the_same(cls, fitted, data, tmp_path) -> None:
+    potential = fitted[cls.__name__]
+    path = potential.save(tmp_path / "alloy.potscope")
+    again = load(path)
+    assert type(again) is cls
+    assert again.hyperparameters() == potential.hyperparameters()
+    here, there = potential.predict(data), again.predict(data)
+    np.testing.assert_array_equal(here.energies, there.energies)
+    np.testing.assert_array_equal(np.concatenate(here.forces), np.concatenate(there.forces))
+    if here.energy_std is not None:
+        np.testing.assert_array_equal(here.energy_std, there.energy_std)
+    assert [p.name for p in tmp_path.iterdir()] == ["alloy.potscope"]
+
+
+@every_model
+def test_files_that_are_no_potentials_are_refused(cls, fitted, tmp_path) -> None:
+    path = fitted[cls.__name__].save(tmp_path / "good.potscope")
+    content = path.read_bytes()
+    for name, bytes_, message in [
+        ("text", b"hello", "is not a potscope potential"),
+        ("empty", b"", "is not a potscope potential"),
+        ("short", content[: len(content) // 2], "damaged"),
+    ]:
+        bad = tmp_path / name
+        bad.write_bytes(bytes_)
+        with pytest.raises(PotentialFileError, match=message):
+            load(bad)
+    flipped = bytearray(content)
+    flipped[len(content) // 2] ^= 0xFF
+    (tmp_path / "flipped").write_bytes(flipped)
+    with pytest.raises(PotentialFileError):
+        load(tmp_path / "flipped")
+    with pytest.raises(FileNotFoundError, match="`path`"):
+        load(tmp_path / "missing")
+
+
+@every_model
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"version": 99}, "format version 99"),
+        ({"class": "Oracle"}, "holds a 'Oracle'"),
+        ({"format": "something else"}, "is not a potscope potential"),
+        ({"arrays_sha256": "0" * 64}, "damaged"),
+        ({"hyperparameters": {"n_sparse": -1}}, "damaged"),
+    ],
+)
+def test_headers_that_do_not_fit_are_refused(cls, fitted, tmp_path, change, message) -> None:
+    path = fitted[cls.__name__].save(tmp_path / "good.potscope")
+    with zipfile.ZipFile(path) as archive:
+        header, arrays = json.loads(archive.read("model.json")), archive.read("arrays.npz")
+    with zipfile.ZipFile(tmp_path / "bad.potscope", "w") as archive:
+        archive.writestr("model.json", json.dumps({**header, **change}))
+        archive.writestr("arrays.npz", arrays)
+    with pytest.raises(PotentialFileError, match=message):
+        load(tmp_path / "bad.potscope")
+
+
+@every_model
+def test_a_file_holds_no_pickle(cls, fitted, tmp_path) -> None:
+    path = fitted[cls.__name__].save(tmp_path / "good.potscope")
+    with zipfile.ZipFile(path) as archive:
+        assert sorted(archive.namelist()) == ["arrays.npz", "model.json"]
+        with archive.open("arrays.npz") as file:
+            for array in np.load(file, allow_pickle=False).values():
+                assert array.dtype == np.float64
+
+
+@every_model
+def test_calculator_in_ase(cls, fitted) -> None:
+    atoms = alloys(1, seed=11)[0]
+    calculator = fitted[cls.__name__].calculator()
+    assert isinstance(calculator, PotentialCalculator)
+    atoms.calc = calculator
+    energy = atoms.get_potential_energy()
+    assert atoms.get_potential_energies().sum() == pytest.approx(energy)
+    assert calculator.get_property("free_energy", atoms) == energy
+    if cls.has_energy_std:
+        assert calculator.get_property("energy_std", atoms) == pytest.approx(
+            fitted[cls.__name__].predict(atoms).energy_std[0]
+        )
+    atoms.set_cell(atoms.cell * 1.02, scale_atoms=True)
+    assert atoms.get_potential_energy() != energy
+    BFGS(atoms, logfile=None).run(fmax=0.05, steps=60)
+    assert np.abs(atoms.get_forces()).max() < 0.06
+    free = Atoms("Cu2", [[0, 0, 0], [2.4, 0, 0]], calculator=calculator)
+    assert free.get_forces()[0, 0] == pytest.approx(-free.get_forces()[1, 0])
+    with pytest.raises(PropertyNotImplementedError):
+        free.get_stress()
+
+
+@every_model
+def test_nve_keeps_the_energy(cls, fitted) -> None:
+    atoms = alloys(1, seed=12)[0] * (2, 2, 1)
+    frames = list(run(atoms, fitted[cls.__name__].calculator(), temperature=300, timestep=2.0, steps=250, every=5))
+    energies = np.array([frame.total_energy for frame in frames]) / len(atoms)
+    assert np.ptp([frame.kinetic_energy for frame in frames]) / len(atoms) > 0.005
+    assert np.ptp(energies) < 1e-3
+    assert abs(energy_drift(frames)) < 1.0
+
+
+def test_frames_come_as_they_are_made_and_repeat_with_the_seed(fitted) -> None:
+    potential = next(iter(fitted.values()))
+    atoms = alloys(1, seed=13)[0]
+    before = atoms.copy()
+    stream = run(atoms, potential.calculator(), ensemble="langevin", temperature=500, steps=20, every=10, seed=3)
+    first = next(stream)
+    assert isinstance(first, Frame)
+    assert first.step == 0
+    rest = list(stream)
+    assert [frame.step for frame in rest] == [10, 20]
+    assert rest[-1].time == pytest.approx(20.0)
+    again = list(run(atoms, potential.calculator(), ensemble="langevin", temperature=500, steps=20, every=10, seed=3))
+    np.testing.assert_array_equal(again[-1].atoms.positions, rest[-1].atoms.positions)
+    assert atoms == before
+
+
+def test_langevin_reaches_its_temperature() -> None:
+    """Free from any potential's mistakes: EMT copper, 32 atoms, the mean over 4 ps within four standard errors or so."""
+    atoms = bulk("Cu", cubic=True) * (2, 2, 2)
+    frames = list(
+        run(atoms, EMT(), ensemble="langevin", temperature=400, timestep=4, friction=0.02, steps=1200, every=10)
+    )
+    mean = np.mean([frame.temperature for frame in frames[40:]])
+    assert mean == pytest.approx(400, rel=0.1)
+
+
+def test_a_trajectory_that_breaks_up_says_so() -> None:
+    atoms = Atoms("Cu2", [[0, 0, 0], [0.3, 0, 0]])
+    with pytest.raises(Unstable, match="broke up before step"):
+        list(run(atoms, EMT(), temperature=10, timestep=5.0, steps=50, every=1))
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [("ensemble", "npt"), ("temperature", -1.0), ("timestep", 0.0), ("steps", -1), ("every", 0), ("friction", 0.0)],
+)
+def test_dynamics_refuses_bad_arguments_at_once(argument, value) -> None:
+    with pytest.raises(ValueError, match=f"`{argument}`"):
+        run(bulk("Cu"), EMT(), **{argument: value})
+    with pytest.raises(ValueError, match="`atoms`"):
+        run(Atoms(), EMT())
+    assert units.fs > 0
+    assert "nve" in ENSEMBLES
