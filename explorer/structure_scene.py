@@ -16,6 +16,7 @@ from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii, vdw_radii
 from ase.data.colors import jmol_colors
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 Scene: TypeAlias = dict[str, Any]
 
@@ -30,6 +31,12 @@ FALLBACK_COVALENT_RADIUS = 1.5
 
 VDW_MINUS_COVALENT_RADIUS = 0.8
 """Å, added to the covalent radius where no van der Waals radius is known; typical of the elements where both are."""
+
+CELL_TURN_AND_TILT = (-18.0, -75.0)
+"""Degrees about the structure's z axis, then about the screen's x axis."""
+
+MOLECULE_TURN_AND_TILT = (-15.0, 12.0)
+"""Degrees about the screen's y axis, then about its x axis."""
 
 _scene_ids = count(1)
 
@@ -81,7 +88,8 @@ def make_scene(frames: Sequence[Atoms], repeat: tuple[int, int, int] = (1, 1, 1)
         `id` counts up with every scene. `problem` says why nothing can be drawn and is empty otherwise. `pdb` is the
         topology of what is drawn, images included, image after image: the atom drawn as number k is atom k modulo
         `n_atoms`. `positions` (frames · atoms · 3) and `cells` (frames · 9, or 9 where all are alike, or None) are Å.
-        `species` lists symbol, colour and radii (Å); `species_of_atom` points into it.
+        `species` lists symbol, colour and radii (Å); `species_of_atom` points into it. `orientation` is how a new
+        structure is first seen, see `first_orientation`.
     """
     repeat = effective_repeat(frames, repeat)
     n_atoms = len(frames[0]) if frames else 0
@@ -110,6 +118,23 @@ def pdb_topology(symbols: Sequence[str]) -> str:
     return "".join(lines) + "END\n"
 
 
+def first_orientation(atoms: Atoms) -> NDArray[np.float64]:
+    """The rotation to begin with, as a quaternion (x, y, z, w) that turns the structure in front of a viewer at +z.
+
+    A cell stands upright, c up and a to the right, seen a little from above and from the side: straight down an axis
+    atoms hide each other. Without a cell the longest principal axis runs across and the shortest is looked along.
+    """
+    if atoms.cell.array.any():
+        return Rotation.from_euler("zx", CELL_TURN_AND_TILT, degrees=True).as_quat()
+    centred_nc = atoms.positions - atoms.positions.mean(axis=0)
+    axes_cc = np.linalg.eigh(centred_nc.T @ centred_nc)[1].T[::-1]
+    largest_c = np.abs(axes_cc).argmax(axis=1)
+    axes_cc *= np.sign(axes_cc[np.arange(3), largest_c])[:, None]  # a sign of their own is not defined
+    axes_cc[2] = np.cross(axes_cc[0], axes_cc[1])
+    tilted = Rotation.from_euler("yx", MOLECULE_TURN_AND_TILT, degrees=True)
+    return (tilted * Rotation.from_matrix(axes_cc)).as_quat()
+
+
 def _drawable(frames: Sequence[Atoms], n_images: int) -> Scene:
     numbers, species_of_atom_n = np.unique(frames[0].numbers, return_inverse=True)
     return {
@@ -117,6 +142,7 @@ def _drawable(frames: Sequence[Atoms], n_images: int) -> Scene:
         "pdb": pdb_topology(frames[0].get_chemical_symbols() * n_images),
         "positions": np.concatenate([frame.positions.ravel() for frame in frames]).astype(np.float32),
         "cells": _cells(frames),
+        "orientation": [float(q) for q in first_orientation(frames[0])],
         "species": [_species(int(number)) for number in numbers],
         "species_of_atom": species_of_atom_n.astype(np.int32),
     }

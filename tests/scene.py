@@ -31,6 +31,8 @@ stage?.stage.viewer.render();
 const copy = document.createElement('canvas');
 copy.width = source.width; copy.height = source.height;
 const painter = copy.getContext('2d');
+painter.fillStyle = getComputedStyle(source).backgroundColor;  // NGL's own background is transparent
+painter.fillRect(0, 0, copy.width, copy.height);
 painter.drawImage(source, 0, 0);
 const bytes = painter.getImageData(0, 0, copy.width, copy.height).data;
 let text = '';
@@ -59,31 +61,28 @@ def wait_drawn(page: Any, view: Any = None, which: int = 0, timeout: float = 30)
 
 
 def pixels(page: Any, which: int = 0) -> NDArray[np.uint8]:
-    """The view's canvas as RGBA, height × width × 4; all zeros where nothing was ever drawn."""
+    """What the view shows, as RGB, height × width × 3."""
     answer = ask(page, _PIXELS, which)
-    if answer is None:
-        return np.zeros((1, 1, 4), dtype=np.uint8)
+    assert answer is not None, "the view has no canvas, or one without size"
     height, width, text = answer
-    return np.frombuffer(base64.b64decode(text), dtype=np.uint8).reshape(height, width, 4)
+    return np.frombuffer(base64.b64decode(text), dtype=np.uint8).reshape(height, width, 4)[..., :3]
 
 
 def ink(page: Any, background: tuple[int, int, int] = WHITE, which: int = 0) -> float:
-    """The fraction of the view that is neither background nor undrawn."""
-    image = pixels(page, which).astype(int)
-    is_drawn = image[..., 3] > 0  # a canvas never drawn on is transparent black: no ink
-    is_other = np.abs(image[..., :3] - np.array(background)).sum(axis=-1) > 30
-    return float((is_drawn & is_other).mean())
+    """The fraction of the view that is not background."""
+    difference = np.abs(pixels(page, which).astype(int) - np.array(background)).sum(axis=-1)
+    return float((difference > 30).mean())
 
 
 def n_colours(page: Any, which: int = 0) -> int:
     """How many different colours the view shows: few for a flat fill, hundreds for a shaded scene."""
-    return len(np.unique(pixels(page, which)[..., :3].reshape(-1, 3), axis=0))
+    return len(np.unique(pixels(page, which).reshape(-1, 3), axis=0))
 
 
 def colour_at_atom(page: Any, drawn_index: int, which: int = 0) -> tuple[int, int, int]:
     """The colour in the middle of an atom, if nothing hides it."""
     x, y = ask(page, _PLACE + "return [place.x, rect.height - place.y].map(Math.round);", which, index=drawn_index)
-    red, green, blue = pixels(page, which)[y, x, :3]
+    red, green, blue = pixels(page, which)[y, x]
     return int(red), int(green), int(blue)
 
 

@@ -22,9 +22,6 @@ const MARGIN = 1.0;
 /** Å, so that a single atom doesn't fill the view. */
 const LEAST_RADIUS = 2.0;
 
-/** Seen a little from above and from the side: straight down an axis atoms hide each other. */
-const FIRST_VIEW = { tilt: -75, turn: -18 };
-
 const hexNumber = (colour) => parseInt(colour.slice(1), 16);
 
 class StructureStage {
@@ -37,7 +34,7 @@ class StructureStage {
     this.needsFit = false;
     this.settings = settings;
     this.stage = new NGL.Stage(box, {
-      ...LIGHTS, tooltip: false, sampleLevel: 1, clipNear: -100, clipFar: 200, clipDist: 0.1, fogNear: 70, fogFar: 160,
+      ...LIGHTS, tooltip: false, sampleLevel: 0, clipNear: -100, clipFar: 200, clipDist: 0.1, fogNear: 70, fogFar: 160,
       cameraType: settings.camera, cameraFov: 30, backgroundColor: this.background,
     });
     this.stage.mouseControls.remove("clickPick-left");          // NGL's own recentres at every click
@@ -61,6 +58,7 @@ class StructureStage {
     const renderer = this.stage.viewer.renderer;
     this.stage.removeAllComponents();
     this.stage.dispose();
+    this.stage.viewer.render = () => {};                        // one may be waiting for its animation frame
     renderer.forceContextLoss();                                // browsers allow few contexts at once
   }
 
@@ -119,6 +117,7 @@ class StructureStage {
     const positions = drawnPositions(this.scene, this.frame);
     const structure = this.component.structure;
     structure.updatePosition(positions, false);
+    structure._hasCoords = true;                                // NGL draws nothing where all positions are zero
     const bondsChanged = this.updateBonds(structure, positions);
     if (isNew || bondsChanged) this.addRepresentations();
     else this.component.updateRepresentations({ position: true, color: this.coloursMove });
@@ -261,8 +260,8 @@ class StructureStage {
   // Where it is seen from -----------------------------------------------------------------------------------------
 
   lookFromStart() {
-    const { tilt, turn } = cellOf(this.scene, 0) ? FIRST_VIEW : { tilt: 0, turn: 0 };
-    this.stage.viewerControls.rotate(quaternionOf(tilt, turn));
+    const [x, y, z, w] = this.scene.orientation;                // x right, y up, z towards the viewer
+    this.stage.viewerControls.rotate([z, w, -x, -y]);           // NGL's camera looks along +z: half a turn about y
     this.fit();
   }
 
@@ -295,17 +294,6 @@ function setBonds(structure, bonds) {
   }
   structure.bondStore = store;
   structure.finalizeBonds();
-}
-
-/**
- * The rotation (a quaternion) that turns the structure about its z axis, then tilts it about the screen's x axis;
- * degrees. Without either, x points right, y up and z at the viewer: NGL's camera looks from behind, along +z.
- */
-function quaternionOf(tilt, turn) {
-  const half = Math.PI / 360;
-  const [st, ct, su, cu] = [Math.sin(tilt * half), Math.cos(tilt * half), Math.sin(turn * half), Math.cos(turn * half)];
-  const [x, y, z, w] = [st * cu, -st * su, ct * su, ct * cu];
-  return [z, w, -x, -y];                                        // half a turn about y comes last
 }
 
 /** By the luminance of the sRGB colour. */

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
+from scipy.spatial.transform import Rotation
 
-from potscope.explorer.structure_scene import MAX_ATOMS, as_trajectory, effective_repeat, make_scene, pdb_topology
+from potscope.explorer.structure_scene import (
+    MAX_ATOMS,
+    as_trajectory,
+    effective_repeat,
+    first_orientation,
+    make_scene,
+    pdb_topology,
+)
 
 
 @pytest.mark.parametrize("symbol", ["H", "C", "Si", "Cl", "Ca", "Na", "Hg"])
@@ -81,6 +89,24 @@ def test_too_many_atoms_are_named_as_the_problem():
     scene = make_scene([bulk("Si")], (100, 100, 10))
     assert "200,000 atoms are too many" in scene["problem"]
     assert "pdb" not in scene
+
+
+@pytest.mark.parametrize("atoms", [bulk("Si"), molecule("CO2"), molecule("H2O"), Atoms("H")], ids=str)
+def test_first_orientation_is_a_rotation(atoms):
+    assert np.linalg.norm(first_orientation(atoms)) == pytest.approx(1)
+
+
+def test_a_linear_molecule_runs_across_the_screen():
+    atoms = molecule("CO2")
+    seen_nc = Rotation.from_quat(first_orientation(atoms)).apply(atoms.positions)
+    assert np.ptp(seen_nc[:, 0]) > 0.9 * np.ptp(atoms.positions[:, 2])
+
+
+def test_a_cell_stands_upright():
+    a, b, c = Rotation.from_quat(first_orientation(bulk("Si", cubic=True))).apply(np.eye(3))
+    assert a[0] > 0.9
+    assert c[1] > 0.9
+    assert b[2] < -0.8  # b runs away from the viewer
 
 
 def test_scene_ids_grow():
