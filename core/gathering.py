@@ -101,7 +101,7 @@ def gather(sources: Sequence[Source], asked: AskedKeys) -> Gathered:
     ]
     notes += _notes_on_different_keys([part.keys for part in parts])
     if n_renamed:
-        notes.append(f"ids: {n_renamed} occur more than once and had # and a number added")
+        notes.append(f"ids: # and a number added to {n_renamed} that occurred before")
     whole = Gathered(
         structures=tuple(atoms for part in parts for atoms in part.structures),
         energies=np.concatenate([part.energies for part in parts]),

@@ -31,7 +31,7 @@ def groups_of(
         return (default,) * len(values), []
     labels = [_label(value_of.get(key)) for value_of in values]
     n_without = labels.count(None)
-    notes = [f"group: {n_without} structures have no `{key}` and are in {default!r}"] if n_without else []
+    notes = [f"group: {n_without} of {len(labels)} have no `{key}` and are in {default!r}"] if n_without else []
     return tuple(default if label is None else label for label in labels), notes
 
 

@@ -277,7 +277,7 @@ def extract(
             stresses_sv[s] = _stress(numbers, key, atoms)
     n_stale = sum(has_stale_results(atoms) for atoms in structures)
     if n_stale:
-        notes.append(f"the calculators of {n_stale} structures hold results for other positions, which are not used")
+        notes.append(f"{n_stale} of {len(structures)} calculators hold results for other positions, which are not used")
     if keys.stress and "virial" in keys.stress.lower():
         notes.append(f"stress: −`{keys.stress}`/volume")
     known_sv = stresses_sv[~np.isnan(stresses_sv).any(axis=1)]

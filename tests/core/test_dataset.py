@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import ase.db
@@ -12,7 +13,9 @@ from ase import Atoms
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 from hypothesis import given, settings
+
 from potscope.core.dataset import Dataset
+
 from structures import labelled_structures, random_structure, with_keys, with_results
 
 FORMATS = ["data.xyz", "data.extxyz", "data.xyz.gz", "data.db", "data.json", "data.traj"]
@@ -75,7 +78,7 @@ def test_same_file_twice_has_different_ids(tmp_path: Path, labelled: list[Atoms]
     ase.io.write(tmp_path / "a.xyz", labelled)
     dataset = Dataset.read(tmp_path / "a.xyz", tmp_path / "a.xyz")
     assert dataset.ids == ("a:0", "a:1", "a:2", "a:0#2", "a:1#2", "a:2#2")
-    assert any("3 occur more than once" in note for note in dataset.notes)
+    assert any("added to 3 that occurred before" in note for note in dataset.notes)
 
 
 def test_database_key_value_pairs_and_data(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -99,8 +102,11 @@ def test_database_is_only_read(tmp_path: Path, labelled: list[Atoms]) -> None:
 
 def test_blank_lines_between_frames_are_passed_over(tmp_path: Path) -> None:
     frame = "1\nProperties=species:S:1:pos:R:3 energy={}\nH 0 0 0\n"
-    (tmp_path / "a.xyz").write_text("\n" + frame.format(1) + "\n\n" + frame.format(2) + "\n")
+    text = "\n" + frame.format(1) + "\n\n" + frame.format(2) + "\n"
+    (tmp_path / "a.xyz").write_text(text)
+    (tmp_path / "b.xyz.gz").write_bytes(gzip.compress(text.encode()))
     assert Dataset.read(tmp_path / "a.xyz").energies.tolist() == [1, 2]
+    assert Dataset.read(tmp_path / "b.xyz.gz").energies.tolist() == [1, 2]
 
 
 @settings(deadline=None)
@@ -175,7 +181,7 @@ def test_live_calculator_is_read_and_stale_results_are_not() -> None:
     dataset = Dataset.from_structures([fresh, stale])
     assert dataset.energies[0] == energy
     assert np.isnan(dataset.energies[1])
-    assert any("1 structures hold results for other positions" in note for note in dataset.notes)
+    assert any("1 of 2 calculators hold results for other positions" in note for note in dataset.notes)
 
 
 @pytest.mark.parametrize(

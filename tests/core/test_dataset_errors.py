@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+
 from potscope.core.dataset import Dataset
 
 GOOD = "1\nProperties=species:S:1:pos:R:3 energy=1\nH 0 0 0\n"
@@ -29,7 +30,7 @@ def hydrogen(**info: object) -> Atoms:
 
 
 def message_of(structures: object, **keys: str) -> str:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the tests look at the message
+    with pytest.raises(ValueError) as caught:
         Dataset.from_structures(structures, **keys)  # type: ignore[arg-type]
     return str(caught.value)
 

@@ -10,6 +10,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from hypothesis import given
 from hypothesis import strategies as st
+
 from potscope.core import metrics
 from potscope.core.dataset import Dataset
 from potscope.core.prediction import Prediction
@@ -110,6 +111,14 @@ def test_nothing_to_compare() -> None:
     for name in ("force", "stress"):
         assert all(math.isnan(found[f"{name}_{what}"]) for what in ("mae", "rmse", "max", "r2"))
         assert (found[f"{name}_count"], found[f"{name}_unknown"]) == (0, 1)
+
+
+def test_predictions_that_are_not_known_are_left_out() -> None:
+    dataset, prediction = example()
+    prediction.stresses[0] = np.nan
+    found = metrics.summary(dataset, prediction)
+    assert found["stress_mae"] == pytest.approx(0.02)
+    assert (found["stress_count"], found["stress_unknown"]) == (6, 2)
 
 
 @given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=1, max_size=20))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase import Atoms
+
 from potscope.core.dataset import Dataset
 from potscope.core.references import automatic_names, full_to_voigt
+
 from structures import random_structure, with_keys, with_results
 
 ENERGY_NAMES = [
@@ -96,6 +98,12 @@ def test_named_reference_comes_before_a_calculator(rng: np.random.Generator) -> 
     assert "energy is from `REF_energy` but forces from `forces`: make sure that they belong together" in dataset.notes
 
 
+def test_calculator_comes_before_the_same_name_elsewhere(rng: np.random.Generator) -> None:
+    atoms = with_results(random_structure(rng), rng)
+    atoms.info["energy"] = 1e3
+    assert Dataset.from_structures(atoms).energies[0] == atoms.calc.results["energy"]
+
+
 def test_equal_energies_under_two_names_need_no_note() -> None:
     assert Dataset.from_structures(molecule(energy=1.0, free_energy=1.0)).notes == ()
     assert Dataset.from_structures(molecule(energy=1.0, free_energy=1.1)).notes != ()
@@ -180,7 +188,7 @@ def test_groups_come_in_order_and_numbers_are_labels() -> None:
 def test_structure_without_group_is_noted() -> None:
     dataset = Dataset.from_structures([molecule(energy=1.0, group="gas"), molecule(energy=1.0)], name="rest")
     assert dataset.groups == ("gas", "rest")
-    assert "group: 1 structures have no `group` and are in 'rest'" in dataset.notes
+    assert "group: 1 of 2 have no `group` and are in 'rest'" in dataset.notes
 
 
 def test_labels_that_all_differ_are_no_groups() -> None:
@@ -198,7 +206,7 @@ def test_ids() -> None:
 def test_repeated_ids_are_made_different() -> None:
     dataset = Dataset.from_structures([molecule(energy=1.0, id=i) for i in ("a", "a", "a#2", "a")])
     assert dataset.ids == ("a", "a#3", "a#2", "a#4")
-    assert "ids: 2 occur more than once and had # and a number added" in dataset.notes
+    assert "ids: # and a number added to 2 that occurred before" in dataset.notes
 
 
 def test_every_automatic_name_is_tried_once() -> None:

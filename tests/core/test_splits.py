@@ -9,6 +9,7 @@ import pytest
 from ase import Atoms
 from hypothesis import given
 from hypothesis import strategies as st
+
 from potscope.core.dataset import Dataset
 from potscope.core.splits import split_indices
 
@@ -81,6 +82,13 @@ def test_counts_are_in_proportion() -> None:
     groups = ["big"] * 60 + ["middle"] * 30 + ["small"] * 10
     _, held_out = split_indices(ids_for(groups), groups, 20, "group", 0)
     assert Counter(groups[k] for k in held_out) == {"big": 12, "middle": 6, "small": 2}
+
+
+@pytest.mark.parametrize(
+    ("n", "test", "expected"), [(5, 0.5, 3), (7, 0.5, 4), (25, 0.1, 3), (14, 0.1, 1), (4, 0.01, 1)]
+)
+def test_halves_go_up_and_one_is_the_least(n: int, test: float, expected: int) -> None:
+    assert len(split_indices(ids_for(["a"] * n), ["a"] * n, test, "group", 0)[1]) == expected
 
 
 def test_seeds_differ_and_every_structure_may_be_drawn() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase import Atoms
+
 from potscope.core.dataset import Dataset
 from potscope.core.validation import (
     as_structures,
