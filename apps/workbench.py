@@ -14,6 +14,8 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.document import Document
+from panel.io.state import set_curdoc
 
 from potscope import sample_data
 from potscope.core import Dataset
@@ -38,28 +40,31 @@ FIT_TAB, PARITY_TAB, TABLE_TAB, DYNAMICS_TAB = range(4)
 LAYOUT = """
 :host {
   display: grid !important;
-  grid-template: "problem problem" auto "map inspector" minmax(0, 55fr) "work work" minmax(0, 45fr) / minmax(0, 1fr) minmax(0, 1fr);
+  grid-template: "map inspector" minmax(0, 58fr) "work work" minmax(0, 42fr) / minmax(0, 1fr) minmax(0, 1fr);
   gap: 10px;
   padding: 10px;
   box-sizing: border-box;
   height: 100%;
   background: var(--panel-background-color);
 }
-:host > .problem { grid-area: problem; }
+:host > .problem { position: absolute; z-index: 10; top: 10px; left: 50%; transform: translateX(-50%); width: min(760px, 92%); }
 :host > .map { grid-area: map; }
 :host > .inspector { grid-area: inspector; }
 :host > .work { grid-area: work; }
 :host > * { min-width: 0; min-height: 0; }
 @media (max-width: 1150px) {
   :host {
-    grid-template: "problem" auto "map" 400px "inspector" 460px "work" 520px / minmax(0, 1fr);
+    grid-template: "map" 400px "inspector" 460px "work" 520px / minmax(0, 1fr);
     overflow-y: auto;
   }
 }
 @media (min-width: 1151px) and (max-height: 760px) {
-  :host { grid-template-rows: auto 400px 380px; overflow-y: auto; }
+  :host { grid-template-rows: 400px 380px; overflow-y: auto; }
 }
 """
+
+
+PAGE = "#loader { background: none; }"  # a page that is being drawn is not darkened
 
 
 @cache
@@ -88,11 +93,12 @@ def workbench(dataset: Dataset | None = None, files: Sequence[str | Path] = ()) 
     files
         Where it was read from.
     """
+    pn.extension("tabulator")  # its script must be there before the first table is
     document = pn.state.curdoc
     served = document is not None and document.session_context is not None
     session = Session(
         bundled_first() if dataset is None else dataset,
-        post=document.add_next_tick_callback if served else None,
+        post=poster(document) if served else None,
         files=[Path(file) for file in files],
     )
     page = lay_out(session)
@@ -102,18 +108,33 @@ def workbench(dataset: Dataset | None = None, files: Sequence[str | Path] = ()) 
     return page
 
 
+def poster(document: Document) -> Callable[[Callable[[], None]], Any]:
+    """A function that makes calls on a document's own thread, with the document set as Panel's current one."""
+
+    def post(call: Callable[[], None]) -> None:
+        def in_document() -> None:
+            with set_curdoc(document):
+                call()
+
+        document.add_next_tick_callback(in_document)
+
+    return post
+
+
 def lay_out(session: Session) -> pmui.Page:
     """The views of a session, on one page."""
     inspector, dynamics = InspectorView(session), DynamicsView(session)
     dynamics.play_in(inspector.structure)
+    table = TableView(session)
     tabs = pmui.Tabs(
         ("Fit", FitView(session)),
         ("Parity", ParityView(session)),
-        ("Table", TableView(session)),
+        ("Table", table),
         ("Molecular dynamics", dynamics),
         sizing_mode="stretch_both",
         margin=0,
     )
+    tabs.param.watch(lambda event: table.param.update(shown=event.new == TABLE_TAB), "active")
     areas = {
         "problem": pn.Column(ProblemView(session), sizing_mode="stretch_width", margin=0),
         "map": MapView(session).__panel__(),
@@ -131,6 +152,7 @@ def lay_out(session: Session) -> pmui.Page:
         theme_config=style.THEME,
         theme_toggle=True,
         busy_indicator=None,
+        raw_css=[PAGE],
     )
     _connect(session, page, tabs, inspector)
     return page

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import holoviews as hv
-import holoviews.plotting.bokeh  # noqa: F401  (registers the backend, without hv.extension's messages to notebooks)
+import holoviews.plotting.bokeh
 import numpy as np
 from bokeh.models import HoverTool
 
-from . import style
+from potscope.explorer import style
 
 if TYPE_CHECKING:
     from potscope.core._types import Array, IntArray
@@ -221,7 +221,7 @@ def _limits(values_n: Array, quantile: float = 0.99) -> tuple[float, float]:
 # -- parity ------------------------------------------------------------------------------------------------------
 
 
-def _parity(data: dict[str, Any], tooltips: Sequence[tuple[str, str]], label: str, size: float) -> hv.Overlay:
+def _parity(data: dict[str, Any], tooltips: Sequence[tuple[str, str]], unit: str, size: float) -> hv.Overlay:
     """Predicted against reference, with the diagonal; the test points lie over the training points."""
     colours = np.where(data["test"], style.TEST, style.TRAIN).astype(object)
     order = np.argsort(data["test"], kind="stable")
@@ -242,8 +242,8 @@ def _parity(data: dict[str, Any], tooltips: Sequence[tuple[str, str]], label: st
             alpha=0.75,
             xlim=limits,
             ylim=limits,
-            xlabel=f"reference {label}",
-            ylabel=f"predicted {label}",
+            xlabel=f"reference ({unit})",
+            ylabel=f"predicted ({unit})",
             hooks=[_without_logo, _hover(*tooltips, ("set", "@set"))],
         )
     )
@@ -267,7 +267,7 @@ def energy_parity(
         ("energy", "@reference{0.0000} eV/atom"),
         ("error", "@error{+0.0} meV/atom"),
     ]
-    return _parity(data, tooltips, "energy (eV/atom)", size=7)
+    return _parity(data, tooltips, "eV/atom", size=7)
 
 
 def force_parity(
@@ -307,7 +307,7 @@ def force_parity(
         ("force", "@reference{0.000} eV/Å"),
         ("error", "@error{+0.000} eV/Å"),
     ]
-    return _parity(data, tooltips, "force component (eV/Å)", size=4)
+    return _parity(data, tooltips, "eV/Å", size=4)
 
 
 def errors_by_group(errors: Mapping[str, Mapping[str, float]], colours: Mapping[str, str]) -> hv.Bars:
@@ -350,19 +350,22 @@ def errors_by_group(errors: Mapping[str, Mapping[str, float]], colours: Mapping[
 # -- molecular dynamics ------------------------------------------------------------------------------------------
 
 
+ENERGY_COLOURS = {"potential": style.CATEGORICAL[1], "total": style.CATEGORICAL[0]}
+"""Which curve of `energy_traces` is which."""
+
+
 def energy_traces(time_f: Array, potential_f: Array, total_f: Array) -> hv.Overlay:
     """Potential and total energy over time, meV/atom from the first total energy."""
     reference = total_f[0] if len(total_f) else 0.0
     label = "energy (meV/atom)"
-    curves = [
-        hv.Curve((time_f, values_f - reference), "time (fs)", label, label=name).opts(color=colour, line_width=2)
-        for name, values_f, colour in (
-            ("total", total_f, style.CATEGORICAL[0]),
-            ("potential", potential_f, style.CATEGORICAL[1]),
-        )
-    ]
-    legend = {"show_legend": True, "legend_position": "right", "legend_opts": {"border_line_alpha": 0.0}}
-    return hv.Overlay(curves).opts(**_trace_frame(**legend))
+    return hv.Overlay(
+        [
+            hv.Curve((time_f, values_f - reference), "time (fs)", label, label=name).opts(
+                color=ENERGY_COLOURS[name], line_width=2, **_trace_frame()
+            )
+            for name, values_f in (("potential", potential_f), ("total", total_f))
+        ]
+    ).opts(framewise=True, show_legend=False)
 
 
 def temperature_trace(time_f: Array, temperature_f: Array) -> hv.Curve:

@@ -18,10 +18,9 @@ import param
 from potscope.core import Dataset
 from potscope.core.descriptors import REGISTRY as DESCRIPTORS
 from potscope.core.models import REGISTRY as MODELS
-
-from . import work
-from .jobs import Jobs
-from .settings import Settings
+from potscope.explorer import work
+from potscope.explorer.jobs import Jobs
+from potscope.explorer.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

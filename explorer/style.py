@@ -60,28 +60,33 @@ def group_markers(groups: Sequence[str]) -> dict[str, str]:
     return {group: MARKERS[(i // len(CATEGORICAL)) % len(MARKERS)] for i, group in enumerate(distinct)}
 
 
-def _palette(colours: dict[str, str], primary: str) -> dict[str, Any]:
+def _theme(colours: dict[str, str], primary: str) -> dict[str, Any]:
+    """Material theme of one mode: quiet surfaces, a low dark bar, sentence case, small controls."""
+    plain = {"textTransform": "none"}
+    bar = {"backgroundColor": colours["header"], "backgroundImage": "none", "color": "#ffffff", "boxShadow": "none"}
+
+    def root(rules: dict[str, str]) -> dict[str, Any]:
+        return {"styleOverrides": {"root": rules}}
+
     return {
         "palette": {
             "primary": {"main": primary},
             "background": {"default": colours["background"], "paper": colours["surface"]},
             "text": {"primary": colours["text"]},
-        }
+        },
+        "typography": {"h3": {"fontSize": "1.25rem", "fontWeight": 700}, "fontSize": 13},
+        "components": {
+            "MuiAppBar": root(bar),
+            "MuiToolbar": {"styleOverrides": {"root": {"minHeight": "48px !important"}}},
+            "MuiTabs": root({"minHeight": "40px"}),
+            "MuiTab": root({**plain, "minHeight": "40px", "fontSize": "14px"}),
+            "MuiToggleButton": root({**plain, "paddingTop": "4px", "paddingBottom": "4px"}),
+            "MuiInputLabel": root({"fontSize": "13px"}),
+            "MuiInputBase": root({"fontSize": "14px"}),
+            "MuiAccordionSummary": {"styleOverrides": {"content": {"margin": "6px 0"}, "root": {"minHeight": "32px"}}},
+        },
     }
 
 
-def _app_bar(colours: dict[str, str]) -> dict[str, Any]:
-    return {"backgroundColor": colours["header"], "backgroundImage": "none", "color": "#ffffff", "boxShadow": "none"}
-
-
-THEME: dict[str, Any] = {
-    "light": {
-        **_palette(LIGHT, "#1668ac"),
-        "components": {"MuiAppBar": {"styleOverrides": {"root": _app_bar(LIGHT)}}},
-    },
-    "dark": {
-        **_palette(DARK, "#5aa9e6"),
-        "components": {"MuiAppBar": {"styleOverrides": {"root": _app_bar(DARK)}}},
-    },
-}
+THEME: dict[str, Any] = {"light": _theme(LIGHT, "#1668ac"), "dark": _theme(DARK, "#5aa9e6")}
 """Configuration of the page's Material theme, for each of the two modes."""

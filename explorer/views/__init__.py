@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from .data import DataView
-from .dynamics import DynamicsView
-from .fit import FitView
-from .header import HeaderView
-from .inspector import InspectorView
-from .jobs import JobProgress, ProblemView
-from .map import MapView
-from .parity import ParityView
-from .table import TableView
+from potscope.explorer.views.data import DataView
+from potscope.explorer.views.dynamics import DynamicsView
+from potscope.explorer.views.fit import FitView
+from potscope.explorer.views.header import HeaderView
+from potscope.explorer.views.inspector import InspectorView
+from potscope.explorer.views.jobs import JobProgress, ProblemView
+from potscope.explorer.views.map import MapView
+from potscope.explorer.views.parity import ParityView
+from potscope.explorer.views.table import TableView
 
 VIEWS = (DataView, DynamicsView, FitView, HeaderView, InspectorView, MapView, ParityView, ProblemView, TableView)
 

@@ -7,8 +7,8 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from ..code import code
-from ..session import Session
+from potscope.explorer.code import code
+from potscope.explorer.session import Session
 
 
 class CodeButton(pn.viewable.Viewer):
@@ -45,4 +45,4 @@ class CodeButton(pn.viewable.Viewer):
         self.window.open = True
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return pn.Row(self.button, self.window, margin=0, sizing_mode=None)
+        return pn.Row(self.button, self.window, margin=0, width=92)

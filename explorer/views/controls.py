@@ -8,16 +8,16 @@ import panel as pn
 import panel_material_ui as pmui
 
 from potscope.core.hyperparameters import Hyperparameter
-
-from ..settings import Settings
+from potscope.explorer.settings import Settings
 
 GRID = """
 :host {
   display: grid !important;
-  grid-template-columns: repeat(auto-fill, minmax(132px, 1fr));
+  grid-template-columns: repeat(auto-fill, minmax(148px, 1fr));
   gap: 10px 12px;
   align-content: start;
 }
+:host > .wide { grid-column: span 2; }
 """
 
 

@@ -13,9 +13,8 @@ import panel as pn
 import panel_material_ui as pmui
 
 from potscope.core import Dataset
-
-from ..session import Session
-from .layout import html
+from potscope.explorer.session import Session
+from potscope.explorer.views.layout import html
 
 FORMATS = ".xyz,.extxyz,.gz,.db,.json,.traj,.cif,.vasp,.pdb,.out,.xml,.cfg,.lammpstrj,.nc"
 MOST_BYTES = 500 * 1024**2
@@ -52,15 +51,18 @@ class DataView(pn.viewable.Viewer):
             severity="error", closeable=True, visible=False, margin=(6, 0), sizing_mode="stretch_width"
         )
         self.keys = {name: pmui.Select(label=f"{name} from", **wide) for name in QUANTITIES}
-        self.key_choice = pmui.Accordion(
-            ("Keys", pn.Column(*self.keys.values(), sizing_mode="stretch_width", margin=0, styles={"gap": "10px"})),
-            sizing_mode="stretch_width", margin=0, disable_gutters=True, elevation=0,
-        )  # fmt: skip
+        self.key_choice = pn.Column(
+            *self.keys.values(), sizing_mode="stretch_width", margin=0, styles={"gap": "12px"}, visible=False
+        )
+        self.show_keys = pmui.Button(
+            label="Take the references from other keys", variant="text", margin=0, size="small"
+        )
+        self.show_keys.on_click(lambda _: self.key_choice.param.update(visible=not self.key_choice.visible))
         self.test_fraction = pmui.FloatSlider.from_param(
             session.param.test_fraction, label="kept for testing", start=0.0, end=0.5, step=0.05, format="0%", **wide
         )
         self.split_by = pmui.RadioButtonGroup.from_param(
-            session.param.split_by, options={"from each group": "group", "from the whole": "random"}, label="", **wide
+            session.param.split_by, options={"of each group": "group", "of the whole": "random"}, label="", **wide
         )
         self._show_source()
         self._show_keys()
@@ -135,7 +137,8 @@ class DataView(pn.viewable.Viewer):
                 options = {key: key for key in dict.fromkeys([*([found] if found else []), *others])}
                 widget.options = {**options, "none": ""}
                 widget.value = found or ""
-        self.key_choice.visible = bool(self.session.files)
+        self.show_keys.visible = bool(self.session.files)
+        self.key_choice.visible = self.key_choice.visible and self.show_keys.visible
 
     @pn.depends("session.dataset")
     def _contents(self) -> pn.viewable.Viewable:
@@ -170,6 +173,7 @@ class DataView(pn.viewable.Viewer):
             self.upload,
             self.problem,
             self._contents,
+            self.show_keys,
             self.key_choice,
             html('<span class="title">Training and test</span>', margin=(8, 0, 0, 0)),
             self.test_fraction,

@@ -11,18 +11,18 @@ import panel_material_ui as pmui
 import param
 
 from potscope.core import dynamics
-
-from .. import plots
-from ..session import DYNAMICS_JOB, MEV, DynamicsSettings, Session
-from ..structure_view import StructureView
-from .code import CodeButton
-from .controls import GRID
-from .jobs import JobProgress
-from .layout import html, number
+from potscope.explorer import plots
+from potscope.explorer.session import DYNAMICS_JOB, MEV, DynamicsSettings, Session
+from potscope.explorer.structure_view import StructureView
+from potscope.explorer.views.code import CodeButton
+from potscope.explorer.views.controls import GRID
+from potscope.explorer.views.jobs import JobProgress
+from potscope.explorer.views.layout import chip, html, number
+from potscope.explorer.views.plot import pane
 
 LAYOUT = """
 :host { display: grid !important; grid-template-columns: minmax(280px, 400px) minmax(0, 1fr) minmax(0, 1fr);
-        gap: 8px 14px; padding: 12px 14px 8px; }
+        grid-auto-rows: minmax(0, 1fr); gap: 8px 14px; padding: 6px 14px 4px; box-sizing: border-box; height: 100%; }
 @container (max-width: 760px) {
   :host { grid-template-columns: minmax(0, 1fr); grid-auto-rows: minmax(230px, auto); overflow-y: auto; }
 }
@@ -93,8 +93,7 @@ class DynamicsView(pn.viewable.Viewer):
             lambda trajectory: plots.temperature_trace(_columns(trajectory)[0], _columns(trajectory)[3]),
             streams=[frames],
         )
-        panes = [pn.pane.HoloViews(plot, sizing_mode="stretch_both", margin=0) for plot in (energies, temperatures)]
-        return panes[0], panes[1]
+        return pane(energies), pane(temperatures)
 
     def _play(self, event: Any) -> None:
         if event.new < len(self.session.trajectory):
@@ -122,13 +121,18 @@ class DynamicsView(pn.viewable.Viewer):
 
     def _describe(self) -> None:
         time_f, _, _, temperature_f = _columns(self.session.trajectory)
-        self.energy_words.object = '<span class="title">Energy</span>'
+        drift = ""
+        if len(time_f) > 2 and self.session.dynamics.ensemble == "nve":
+            slope = number(dynamics.energy_drift(self.session.trajectory), 2, "meV/atom/ps", sign=True)
+            drift = f'<span class="chip quiet number">drift of the total {slope}</span>'
+        self.energy_words.object = (
+            '<div class="chips"><span class="title">Energy</span>'
+            + "".join(chip(colour, name) for name, colour in plots.ENERGY_COLOURS.items())
+            + f"{drift}</div>"
+        )
         self.temperature_words.object = '<span class="title">Temperature</span>'
         if len(time_f) < 3:
             return
-        if self.session.dynamics.ensemble == "nve":
-            slope = number(dynamics.energy_drift(self.session.trajectory), 2, "meV/atom/ps", sign=True)
-            self.energy_words.object += f' <span class="quiet number">drift of the total energy {slope}</span>'
         mean, spread = np.mean(temperature_f), np.std(temperature_f)
         self.temperature_words.object += f' <span class="quiet number">{mean:.0f} ± {spread:.0f} K</span>'
 
@@ -141,7 +145,7 @@ class DynamicsView(pn.viewable.Viewer):
             self.progress,
             self.player,
             self.code,
-            styles={"gap": "10px", "overflow-y": "auto"},
+            styles={"gap": "10px", "overflow-y": "auto", "padding": "8px 0"},
             sizing_mode="stretch_both",
             margin=0,
         )

@@ -7,11 +7,11 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from ..session import FIT_JOB, MEV, Session
-from .code import CodeButton
-from .controls import SettingsControls
-from .jobs import JobProgress
-from .layout import html, number, save_name
+from potscope.explorer.session import FIT_JOB, MEV, Session
+from potscope.explorer.views.code import CodeButton
+from potscope.explorer.views.controls import SettingsControls
+from potscope.explorer.views.jobs import JobProgress
+from potscope.explorer.views.layout import html, number, save_name
 
 LAYOUT = """
 :host { display: grid !important; grid-template-columns: minmax(0, 1fr) minmax(260px, 340px); gap: 14px 28px;

@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 import panel as pn
 
-from ..session import MEV, Session
-from .jobs import JobProgress
-from .layout import html, number
+from potscope.explorer.session import MEV, Session
+from potscope.explorer.views.jobs import JobProgress
+from potscope.explorer.views.layout import html, number
 
-LINE = ":host { color: #ffffff; font-size: 14px; } b { font-weight: 600; } .quiet { opacity: 0.75; } .words { white-space: nowrap; }"
+LINE = """
+:host { color: #ffffff; font-size: 14px; }
+b { font-weight: 600; }
+.quiet { opacity: 0.75; }
+.words { white-space: nowrap; }
+"""
 
 
 class HeaderView(pn.viewable.Viewer):
@@ -21,7 +26,7 @@ class HeaderView(pn.viewable.Viewer):
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
         self.session = session
-        self.words = html(sizing_mode=None, stylesheets=[LINE])
+        self.words = html(sizing_mode=None, stylesheets=[LINE], align="center")
         self.progress = JobProgress(session, compact=True)
         session.param.watch(lambda *_: self._follow(), ["dataset", "fit"])
         self._follow()
@@ -42,7 +47,6 @@ class HeaderView(pn.viewable.Viewer):
             self.progress,
             sizing_mode="stretch_width",
             margin=0,
-            styles={"align-items": "center"},
         )
 
 

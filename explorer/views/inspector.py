@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
-import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 import param
 
-from .. import style
-from ..session import DYNAMICS_JOB, ELEMENT, FORCE, FORCE_ERROR, LOCAL_ENERGY, MEV, Session
-from ..structure_view import StructureView
-from .layout import card, facts, header, html, number
+from potscope.explorer import style
+from potscope.explorer.session import DYNAMICS_JOB, ELEMENT, FORCE, FORCE_ERROR, LOCAL_ENERGY, MEV, Session
+from potscope.explorer.structure_view import StructureView
+from potscope.explorer.views.layout import card, facts, header, html, number
 
 COLOURS = {ELEMENT: "element", FORCE: "reference force", FORCE_ERROR: "force error", LOCAL_ENERGY: "local energy"}
 
@@ -28,6 +28,8 @@ class InspectorView(pn.viewable.Viewer):
         )
         super().__init__(**params)
         self.session = session
+        self._run: Any = None
+        self._first_scene = 0
         self.heading = html(sizing_mode="stretch_width")
         self.facts = html(styles={"padding": "6px 14px 10px"})
         small: dict[str, Any] = {"variant": "text", "size": "small", "margin": 0}
@@ -61,10 +63,13 @@ class InspectorView(pn.viewable.Viewer):
         if session.showing == "trajectory" and session.trajectory:
             frames = session.trajectory[-1:] if self._live else session.trajectory
             frame = 0 if self._live else min(session.frame, len(frames) - 1)
-            same = bool(view.frames) and np.array_equal(view.frames[0].numbers, frames[0].atoms.numbers)
-            view.keep_camera = same
+            # the camera stays where it is once the browser has seen a frame of this very run
+            view.keep_camera = self._run is session.trajectory[0] and view.drawn >= self._first_scene
             view.param.update(object=[one.atoms for one in frames], frame=frame, scalars=None, selected=[])
+            if self._run is not session.trajectory[0]:
+                self._run, self._first_scene = session.trajectory[0], view.scene["id"]
         else:
+            self._run = None
             view.keep_camera = False
             view.param.update(object=session.atoms, frame=0, selected=self._marked(), **self._colouring())
         self._offer_colours()
@@ -139,9 +144,10 @@ class InspectorView(pn.viewable.Viewer):
         data, fit = session.dataset, session.fit
         group = data.groups[index]
         colour = style.group_colours(data.groups)[group]
+        used = "" if fit is None else " · for testing" if fit.is_test_s[index] else " · for training"
         self.heading.object = (
-            f'<span class="title">{data.ids[index]}</span>&ensp;<span class="chip quiet">'
-            f'<span class="dot" style="background:{colour}"></span>{group} · {index + 1} of {len(data)}</span>'
+            f'<span class="title">{escape(data.ids[index])}</span>&ensp;<span class="chip quiet">'
+            f'<span class="dot" style="background:{colour}"></span>{escape(group)} · {index + 1} of {len(data)}{used}</span>'
         )
         rows = [
             ("formula", session.atoms.get_chemical_formula()),
@@ -154,7 +160,6 @@ class InspectorView(pn.viewable.Viewer):
             rows += [
                 ("energy error", f"{error}{spread} meV/atom"),
                 ("largest force error", number(float(fit.max_force_error_s[index]), 3, "eV/Å")),
-                ("used for", "test" if fit.is_test_s[index] else "training"),
             ]
         if session.selected_atom is not None:
             rows.append((f"atom {session.selected_atom}", self._atom(session.selected_atom)))

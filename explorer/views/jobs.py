@@ -8,13 +8,14 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from ..session import Session
-from .layout import html
+from potscope.explorer.session import Session
+from potscope.explorer.views.layout import html
 
-
-ON_DARK = (
-    ":host { color: #ffffff; font-size: 13px; white-space: nowrap; } .number { font-variant-numeric: tabular-nums; }"
-)
+ON_DARK = """
+:host { color: #ffffff; font-size: 13px; white-space: nowrap; text-align: right; font-variant-numeric: tabular-nums; }
+.bar { display: inline-block; width: 110px; height: 6px; margin: 0 8px; border-radius: 3px; background: #ffffff40; }
+.bar i { display: block; height: 100%; border-radius: 3px; background: #ffffff; transition: width 0.15s linear; }
+"""
 
 
 class JobProgress(pn.viewable.Viewer):
@@ -49,10 +50,9 @@ class JobProgress(pn.viewable.Viewer):
         return pn.Column(self.bar, line, styles={"gap": "6px"}, **stretch)
 
     def _one_line(self) -> pn.Row:
-        self.bar.param.update(sizing_mode="fixed", width=120, color="light")
-        self.words.param.update(sizing_mode=None, stylesheets=[ON_DARK])
-        self.cancel.param.update(color="light", variant="text")
-        return pn.Row(self.words, self.bar, self.cancel, margin=0, styles={"align-items": "center", "gap": "10px"})
+        self.words.param.update(sizing_mode=None, width=300, stylesheets=[ON_DARK], align="center")
+        self.cancel.param.update(color="light", variant="text", align="center")
+        return pn.Row(self.words, self.cancel, margin=0, align="center", styles={"gap": "10px"})
 
     def _follow(self) -> None:
         jobs = self.session.jobs
@@ -60,12 +60,13 @@ class JobProgress(pn.viewable.Viewer):
         waits = self._title in jobs.waiting
         self.area.visible = mine or waits
         self.cancel.disabled = jobs.cancelling
-        if mine:
+        percent = f"{100 * jobs.fraction:.0f}"
+        words = escape("stopping" if jobs.cancelling else jobs.title if self._compact else jobs.message)
+        if self._compact:
+            self.words.object = f'{words}<span class="bar"><i style="width:{percent}%"></i></span>{percent} %'
+        elif mine:
             self.bar.value = round(100 * jobs.fraction)
-            words = "stopping" if jobs.cancelling else jobs.title if self._compact else jobs.message
-            self.words.object = (
-                f'<span class="number">{100 * jobs.fraction:.0f} %</span> <span class="quiet">{escape(words)}</span>'
-            )
+            self.words.object = f'<span class="number">{percent} %</span> <span class="quiet">{words}</span>'
         elif waits:
             self.bar.value = 0
             self.words.object = f'<span class="quiet">waits for: {escape(jobs.title)}</span>'

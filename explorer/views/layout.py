@@ -9,7 +9,7 @@ from typing import Any
 
 import panel as pn
 
-from .. import style
+from potscope.explorer import style
 
 CARD = """
 :host {
@@ -23,7 +23,7 @@ CARD = """
 """
 
 HEADER = """
-:host { align-items: center; gap: 10px; padding: 4px 10px 0 12px; min-height: 42px; flex-wrap: wrap; }
+:host { align-items: center; gap: 10px; padding: 10px 10px 2px 14px; min-height: 40px; flex-wrap: wrap; }
 """
 
 HTML = f"""
@@ -70,6 +70,12 @@ def card(*objects: Any, **params: Any) -> pn.Column:
     return pn.Column(*objects, **{**defaults, **params})
 
 
+def chip(colour: str, name: str, words: str = "") -> str:
+    """A dot and a name, and perhaps a few quiet words."""
+    quiet = f' <span class="quiet number">{escape(words)}</span>' if words else ""
+    return f'<span class="chip"><span class="dot" style="background:{colour}"></span>{escape(name)}{quiet}</span>'
+
+
 def chips(colours: Iterable[tuple[str, str, str]], most: int = 14) -> str:
     """A legend: a dot, a name and a few quiet words each.
 
@@ -81,12 +87,7 @@ def chips(colours: Iterable[tuple[str, str, str]], most: int = 14) -> str:
         How many are shown; of the others only the number is.
     """
     entries = list(colours)
-    shown = [
-        f'<span class="chip"><span class="dot" style="background:{colour}"></span>{escape(name)}'
-        + (f' <span class="quiet">{escape(words)}</span>' if words else "")
-        + "</span>"
-        for colour, name, words in entries[:most]
-    ]
+    shown = [chip(*entry) for entry in entries[:most]]
     if len(entries) > most:
         shown.append(f'<span class="chip quiet">and {len(entries) - most} more</span>')
     return f'<div class="chips">{"".join(shown)}</div>'

@@ -7,11 +7,11 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from .. import plots, style
-from ..session import ENERGY, ENERGY_ERROR, FORCE_ERROR, GROUP, MAP_JOB, MEV, Session
-from .code import CodeButton
-from .layout import card, chips, header, html, title
-from .plot import ClickablePlot
+from potscope.explorer import plots, style
+from potscope.explorer.session import ENERGY, ENERGY_ERROR, FORCE_ERROR, GROUP, MAP_JOB, MEV, Session
+from potscope.explorer.views.code import CodeButton
+from potscope.explorer.views.layout import card, chips, header, html, title
+from potscope.explorer.views.plot import ClickablePlot
 
 COLOURS = {GROUP: "group", ENERGY: "energy per atom", ENERGY_ERROR: "energy error", FORCE_ERROR: "largest force error"}
 
@@ -25,7 +25,7 @@ class MapView(pn.viewable.Viewer):
         self.plot = ClickablePlot(session.select)
         self.colour = pmui.Select(label="coloured by", size="small", width=170, margin=0)
         self.redraw = pmui.Button(
-            label="Redraw with the settings below", variant="text", size="small", margin=0,
+            label="Redraw", variant="text", size="small", margin=0,
         )  # fmt: skip
         self.legend = html(styles={"padding": "2px 14px 4px"})
         self.waiting = html(styles={"padding": "20px 14px"})
@@ -75,7 +75,9 @@ class MapView(pn.viewable.Viewer):
             self.plot.ring = (float(x), float(y))
 
     def _offer_redraw(self) -> None:
-        self.redraw.visible = bool(self.session.map_is_stale())
+        jobs = self.session.jobs
+        missing = self.session.structure_map is None and jobs.last_title == MAP_JOB and not jobs.busy
+        self.redraw.visible = missing or bool(self.session.map_is_stale())
 
     def _say_what_is_awaited(self) -> None:
         jobs = self.session.jobs
@@ -83,9 +85,11 @@ class MapView(pn.viewable.Viewer):
             words = f"Drawing the map: {jobs.message}" if jobs.message else "Drawing the map"
         elif MAP_JOB in jobs.waiting:
             words = f"The map waits for: {jobs.title}"
-        else:
+        elif jobs.last_title == MAP_JOB and jobs.outcome in ("cancelled", "failed"):
             words = "The map was not drawn."
-            self.redraw.visible = self.session.structure_map is None or bool(self.session.map_is_stale())
+        else:
+            words = "Drawing the map"
+        self._offer_redraw()
         self.waiting.object = f'<span class="quiet">{words}</span>'
 
     def __panel__(self) -> pn.viewable.Viewable:

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import panel as pn
 
-from .. import plots, style
-from ..session import FORCE_ERROR, MEV, Session
-from .layout import html, number
-from .plot import ClickablePlot
+from potscope.explorer import plots, style
+from potscope.explorer.session import FORCE_ERROR, MEV, Session
+from potscope.explorer.views.layout import chip, html, number
+from potscope.explorer.views.plot import ClickablePlot, pane
 
 LAYOUT = """
-:host { display: grid !important; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 4px 12px; padding: 8px 10px; }
+:host { display: grid !important; grid-template-columns: repeat(3, minmax(0, 1fr)); grid-auto-rows: minmax(0, 1fr);
+        gap: 4px 12px; padding: 10px 10px 4px; box-sizing: border-box; height: 100%; }
 @container (max-width: 760px) {
   :host { grid-template-columns: minmax(0, 1fr); grid-auto-rows: 340px; overflow-y: auto; }
 }
@@ -28,7 +29,7 @@ class ParityView(pn.viewable.Viewer):
         self.session = session
         self.energies = ClickablePlot(lambda index: session.select(index, colour_by=FORCE_ERROR))
         self.forces = ClickablePlot(self._clicked_force)
-        self.groups = pn.pane.HoloViews(sizing_mode="stretch_both", margin=0)
+        self.groups = pane()
         self.energy_words, self.force_words, self.group_words = html(), html(), html()
         self._structure_p = self._atom_p = np.empty(0, dtype=int)
         self._drawn_forces = np.empty((0, 2))
@@ -119,9 +120,7 @@ def _words(name: str, key: str, scale: float, digits: int, unit: str, fit: Any) 
     parts = [f'<span class="title">{name}</span>']
     for label, colour, errors in (("train", style.TRAIN, fit.train_errors), ("test", style.TEST, fit.test_errors)):
         if errors:
-            mae, rmse = (number(scale * errors.get(f"{key}_{kind}", float("nan")), digits) for kind in ("mae", "rmse"))
-            parts.append(
-                f'<span class="chip number"><span class="dot" style="background:{colour}"></span>{label} '
-                f"MAE {mae}, RMSE {rmse} {unit}</span>"
-            )
+            mae, rmse = (number(scale * errors[f"{key}_{kind}"], digits) for kind in ("mae", "rmse"))
+            parts.append(chip(colour, label, f"{mae} / {rmse}"))
+    parts.append(f'<span class="chip quiet">MAE / RMSE, {unit}</span>')
     return f'<div class="chips" style="padding:2px 4px">{"".join(parts)}</div>'

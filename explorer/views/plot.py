@@ -10,7 +10,12 @@ import numpy as np
 import panel as pn
 import param
 
-from .. import plots
+from potscope.explorer import plots
+
+
+def pane(plot: Any = None) -> pn.pane.HoloViews:
+    """A plot that fills its room and shares no axis with any other on the page."""
+    return pn.pane.HoloViews(plot, sizing_mode="stretch_both", margin=0, linked_axes=False)
 
 
 class ClickablePlot(pn.viewable.Viewer):
@@ -29,7 +34,7 @@ class ClickablePlot(pn.viewable.Viewer):
         self._on_click = on_click
         self._x_n = self._y_n = np.empty(0)
         self._ranges: hv.streams.RangeXY | None = None
-        self.pane = pn.pane.HoloViews(sizing_mode="stretch_both", margin=0)
+        self.pane = pane()
 
     def show(self, element: hv.Element | hv.Overlay, x_n: np.ndarray, y_n: np.ndarray) -> None:
         """Draw other points.
