@@ -6,6 +6,7 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+
 from potscope import sample_data
 
 NAMES = [found.name for found in sample_data.list()]
