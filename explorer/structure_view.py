@@ -35,7 +35,7 @@ _PYTHON_ONLY = -1  # a parameter of negative precedence is no property of the br
 _KEPT_IN_PYTHON = ("object", "repeat", "scalars", "scalar_name", "scalar_unit", "clim", "palette")
 
 
-class _Structures(param.Parameter):
+class _Structures(param.Parameter[Any]):
     """`ase.Atoms`, a list of them made of the same atoms, or None; refused before it is stored."""
 
     def _validate(self, val: Any) -> None:
@@ -43,7 +43,7 @@ class _Structures(param.Parameter):
         as_trajectory(val)
 
 
-class _Repeat(param.Parameter):
+class _Repeat(param.Parameter[Any]):
     """Three positive whole numbers."""
 
     def _validate(self, val: Any) -> None:
@@ -74,7 +74,7 @@ class StructureView(pn.custom.JSComponent):
         precedence=_PYTHON_ONLY,
         doc="how often the cell is drawn along each vector; directions that are not periodic are drawn once",
     )
-    representation = param.Selector(default="ball+stick", objects=list(REPRESENTATIONS))
+    representation: Any = param.Selector(default="ball+stick", objects=list(REPRESENTATIONS))
     show_cell = param.Boolean(default=True, doc="whether the edges of the cell are drawn")
     show_legend = param.Boolean(default=True, doc="whether the elements, or the colour bar, are explained in the view")
 
@@ -99,7 +99,7 @@ class StructureView(pn.custom.JSComponent):
 
     dark = param.Boolean(default=False, doc="whether the view is drawn for a dark page")
     bgcolor = param.Color(default=None, allow_None=True, doc="background; None: white, or near black if `dark`")
-    camera = param.Selector(default="perspective", objects=list(CAMERAS))
+    camera: Any = param.Selector(default="perspective", objects=list(CAMERAS))
     keep_camera = param.Boolean(default=False, doc="whether a new structure is seen from where the last one was")
     caption = param.String(default="", doc="text at the top left of the view")
 

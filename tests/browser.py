@@ -6,7 +6,6 @@ environment variable CI is set it fails instead, so that a broken machine can't 
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import shutil
@@ -43,9 +42,9 @@ def chromium_path() -> str | None:
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
 
 
-def missing_for_browser_tests() -> str:
+def missing_for_browser_tests(config: pytest.Config) -> str:
     """What keeps browser tests from running here; empty if nothing does."""
-    if importlib.util.find_spec("pytest_playwright") is None:
+    if not config.pluginmanager.has_plugin("playwright"):
         return "pytest-playwright is not installed"
     if chromium_path() is None:
         return f"no Chromium: set $CHROMIUM, or install one of {', '.join(CHROMIUM_NAMES)}"
@@ -56,7 +55,7 @@ def missing_for_browser_tests() -> str:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("browser") is None:
         return
-    reason = missing_for_browser_tests()
+    reason = missing_for_browser_tests(item.config)
     if reason and os.environ.get("CI"):
         pytest.fail(reason, pytrace=False)
     if reason:

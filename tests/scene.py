@@ -94,8 +94,8 @@ def atom_place(page: Any, drawn_index: int, which: int = 0) -> tuple[float, floa
 
 def atom_positions(page: Any, which: int = 0) -> NDArray[np.float64]:
     """Positions of all that is drawn, Å."""
-    code = "const s = stage.component.structure.atomStore; const n = s.count; return [s.x, s.y, s.z].map(q => [...q.slice(0, n)]);"
-    return np.array(ask(page, code, which)).T
+    store = "const { x, y, z, count } = stage.component.structure.atomStore;"
+    return np.array(ask(page, store + "return [x, y, z].map((q) => [...q.slice(0, count)]);", which)).T
 
 
 def click_atom(page: Any, drawn_index: int, which: int = 0) -> None:

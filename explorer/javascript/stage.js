@@ -3,7 +3,7 @@
 const NO_VALUE = "#9aa0a6";
 const HIGHLIGHT = "#ff9d00";
 const BACKGROUND = { light: "#ffffff", dark: "#14171c" };
-const EDGE_COLOUR = { light: "#aab0bc", dark: "#8b93a1" };
+const EDGE_COLOUR = { light: "#aab0bc", dark: "#c3cad6" };
 /** The vectors a, b, c: red, green, blue, muted so that they don't outshine the atoms. */
 const AXIS_COLOURS = { light: ["#e0716b", "#63b574", "#6d9aec"], dark: ["#ef7a74", "#6cc47b", "#7aa2f7"] };
 const AXIS_NAMES = ["a", "b", "c"];
@@ -39,6 +39,7 @@ class StructureStage {
     });
     this.stage.mouseControls.remove("clickPick-left");          // NGL's own recentres at every click
     this.endPointer = mendPointer(this.stage);
+    renderOnlyWithContext(this.stage.viewer);
     const scheme = (index) => this.atomColour(index);
     this.colourScheme = NGL.ColormakerRegistry.addScheme(function () { this.atomColor = (atom) => scheme(atom.index); });
     this.resizing = new ResizeObserver(() => this.resize());
@@ -58,7 +59,6 @@ class StructureStage {
     const renderer = this.stage.viewer.renderer;
     this.stage.removeAllComponents();
     this.stage.dispose();
-    this.stage.viewer.render = () => {};                        // one may be waiting for its animation frame
     renderer.forceContextLoss();                                // browsers allow few contexts at once
   }
 
@@ -202,7 +202,7 @@ class StructureStage {
     if (type === "ball+stick") return [["spacefill", this.radii(ballRadius)], ["licorice", { radiusSize: BOND_RADIUS }]];
     if (type === "spacefill") return [["spacefill", this.radii(spaceRadius)]];
     if (type === "licorice") return [["licorice", { radiusSize: LICORICE_RADIUS }]];
-    if (type === "hyperball") return [["hyperball", { radiusType: "vdw", radiusScale: 0.2, shrink: 0.12 }]];
+    if (type === "hyperball") return [["hyperball", { radiusType: "vdw", radiusScale: 0.2, shrink: 0.06 }]];
     if (type === "line") return [["line", { linewidth: 3, crosses: "lone" }]];
     return [["point", { pointSize: 8, sizeAttenuation: false, alphaTest: 0.5, useTexture: true }]];
   }
@@ -248,11 +248,12 @@ class StructureStage {
     const plain = new NGL.Color(EDGE_COLOUR[theme]).toArray();
     const longest = Math.max(...cell.map(lengthOf));
     const thickness = 0.016 + 0.0014 * longest;
-    const textSize = 0.6 + 0.12 * longest;
+    const extent = sphereAround(drawnPositions(this.scene, this.frame)).radius + longest / 2;
+    const textSize = 0.4 + 0.15 * extent, textDistance = 0.6 + 0.03 * extent;
     for (const { from, to, axis } of cellEdges(cell)) {
       const isVector = axis !== null;
       shape.addCylinder(from, to, isVector ? colours[axis] : plain, isVector ? 1.7 * thickness : thickness);
-      if (isVector) shape.addText(times(to, 1 + 0.06 * (longest / lengthOf(to))), colours[axis], textSize, AXIS_NAMES[axis]);
+      if (isVector) shape.addText(times(to, 1 + textDistance / lengthOf(to)), colours[axis], textSize, AXIS_NAMES[axis]);
     }
     return shape;
   }
@@ -279,6 +280,14 @@ class StructureStage {
     this.stage.viewerControls.distance((Math.max(radius, LEAST_RADIUS) + MARGIN) / Math.sin(halfAngle));
     this.redraw();
   }
+}
+
+/** A frame may still be due when the context is gone, given up or lost; rendering it would raise. */
+function renderOnlyWithContext(viewer) {
+  const render = viewer.render.bind(viewer);
+  viewer.render = (...rest) => {
+    if (!viewer.renderer.getContext().isContextLost()) render(...rest);
+  };
 }
 
 /** Representations that show bonds. */

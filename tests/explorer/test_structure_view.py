@@ -8,6 +8,9 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, diamond111, molecule
 from panel.tests.util import wait_until
+
+from potscope.explorer.structure_view import REPRESENTATIONS, StructureView
+
 from scene import (
     ask,
     atom_place,
@@ -20,8 +23,6 @@ from scene import (
     wait_drawn,
     wait_for,
 )
-
-from potscope.explorer.structure_view import REPRESENTATIONS, StructureView
 
 SIZE = {"width": 480, "height": 360}
 RED_TO_BLUE = ["#ff0000", "#0000ff"]
@@ -315,7 +316,7 @@ def test_each_frame_has_its_own_cell(strict_page, serve_app):
 @pytest.mark.browser
 def test_a_rotated_triclinic_cell_and_its_images_agree(strict_page, serve_app):
     atoms = bulk("Cu")
-    atoms.set_cell(atoms.cell.array + [[0, 0, 0.2], [0.1, 0, 0], [0, 0.3, 0]], scale_atoms=True)
+    atoms.set_cell(atoms.cell.array + np.array([[0, 0, 0.2], [0.1, 0, 0], [0, 0.3, 0]]), scale_atoms=True)
     atoms.rotate(37, (1, 2, 3), rotate_cell=True)
     shown(strict_page, serve_app, StructureView(atoms, repeat=(2, 3, 2), **SIZE))
     np.testing.assert_allclose(atom_positions(strict_page), (atoms * (2, 3, 2)).positions, atol=1e-4)
