@@ -68,7 +68,11 @@ class StructureView(pn.custom.JSComponent):
     object = _Structures(
         default=None, precedence=_PYTHON_ONLY, doc="ase.Atoms, a list of ase.Atoms of the same atoms, or None"
     )
-    frame = param.Integer(default=0, bounds=(0, None), doc="which frame of the trajectory is drawn")
+    frame = param.Integer(
+        default=0,
+        bounds=(0, None),
+        doc="which frame is drawn; beyond the last, the last, as a player linked in the browser may run ahead of Python",
+    )
     repeat = _Repeat(
         default=(1, 1, 1),
         precedence=_PYTHON_ONLY,
@@ -164,7 +168,7 @@ class StructureView(pn.custom.JSComponent):
         update: dict[str, Any] = {}
         if "object" in changed:
             update |= {name: blank for name, blank in _blank().items() if name not in changed}
-        self._check(frames, {"frame", "selected", "scalars", "palette"} - update.keys())
+        self._check(frames, {"selected", "scalars", "palette"} - update.keys())
         if changed & {"object", "repeat"}:
             update["scene"] = make_scene(frames, self.repeat)
         if changed - {"frame", "selected", "repeat"}:
@@ -176,7 +180,6 @@ class StructureView(pn.custom.JSComponent):
         """Refuse what does not fit the structure or cannot be drawn, leaving the view without it."""
         n_atoms = len(frames[0]) if frames else 0
         problems = {
-            "frame": _frame_problem(self.frame, len(frames)),
             "selected": _selection_problem(self.selected, n_atoms),
             "scalars": _scalars_problem(self.scalars, len(frames), n_atoms),
             "palette": _palette_problem(self.palette),
@@ -220,8 +223,8 @@ def _blank() -> dict[str, Any]:
 
 
 def _after_refusal(name: str) -> dict[str, Any]:
-    if name in ("frame", "selected"):
-        return {name: _blank()[name]}
+    if name == "selected":
+        return {"selected": []}
     return {"scalars": None, "colouring": {}, "palette": list(Viridis256)}
 
 
@@ -230,12 +233,6 @@ def _palette_problem(palette: list[str]) -> str:
     if palette and wrong is None:
         return ""
     return f"`palette` must hold at least one colour as '#rrggbb', not {wrong!r}"
-
-
-def _frame_problem(frame: int, n_frames: int) -> str:
-    if frame < max(1, n_frames):
-        return ""
-    return f"`frame` must be below the number of frames, {n_frames}, not {frame}"
 
 
 def _selection_problem(selected: list[int], n_atoms: int) -> str:
