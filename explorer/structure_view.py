@@ -71,7 +71,7 @@ class StructureView(pn.custom.JSComponent):
     frame = param.Integer(
         default=0,
         bounds=(0, None),
-        doc="which frame is drawn; beyond the last, the last, as a player linked in the browser may run ahead of Python",
+        doc="which frame is drawn; beyond the last, the last: a player linked in the browser may run ahead of Python",
     )
     repeat = _Repeat(
         default=(1, 1, 1),
