@@ -29,6 +29,7 @@ from __future__ import annotations
 from math import factorial, pi, sqrt
 
 import numpy as np
+
 from potscope.core._types import Array
 from potscope.core.compiled import kernel
 

@@ -17,12 +17,12 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
-from ._types import Array, IntArray
-from .gathering import AskedKeys, Source, gather
-from .labels import made_unique
-from .references import ReferenceKeys
-from .splits import split_indices
-from .validation import as_structures, shown
+from potscope.core._types import Array, IntArray
+from potscope.core.gathering import AskedKeys, Source, gather
+from potscope.core.labels import made_unique
+from potscope.core.references import ReferenceKeys
+from potscope.core.splits import split_indices
+from potscope.core.validation import as_structures, shown
 
 T = TypeVar("T", bound=np.generic)
 

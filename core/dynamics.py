@@ -12,6 +12,7 @@ from ase.md.langevin import Langevin
 from ase.md.md import MolecularDynamics
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
+
 from potscope.core._types import Array
 from potscope.core.validation import check_choice, check_integer, check_not_negative, check_positive
 

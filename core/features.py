@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+
 from potscope.core._types import Array, IntArray
 from potscope.core.pairs import Pairs
 

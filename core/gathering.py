@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from . import labels, references
-from ._types import Array
-from .labels import made_unique
-from .reading import read_frames, stem
-from .references import KeyChoices, ReferenceKeys
-from .validation import check_geometry, shown
+from potscope.core import labels, references
+from potscope.core._types import Array
+from potscope.core.labels import made_unique
+from potscope.core.reading import read_frames, stem
+from potscope.core.references import KeyChoices, ReferenceKeys
+from potscope.core.validation import check_geometry, shown
 
 QUANTITIES = ("energy", "forces", "stress", "group")
 

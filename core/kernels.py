@@ -22,6 +22,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+
 from potscope.core._types import Array, IntArray
 from potscope.core.features import Features
 from potscope.core.progress import Progress, silent

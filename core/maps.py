@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
+from sklearn.decomposition import KernelPCA
+
 from potscope.core._types import Array
 from potscope.core.descriptors import Descriptor
 from potscope.core.kernels import average_kernel, farthest_points, normalised_kernel, self_kernel
 from potscope.core.progress import Progress, part, silent
 from potscope.core.validation import as_structures
-from sklearn.decomposition import KernelPCA
 
 MOST_LANDMARKS = 1500  # structures; kernel PCA costs their third power
 ATOMS_A_BATCH = 4000

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._types import Array, IntArray
-from .dataset import Dataset
-from .prediction import Prediction
-from .validation import check_choice
+from potscope.core._types import Array, IntArray
+from potscope.core.dataset import Dataset
+from potscope.core.prediction import Prediction
+from potscope.core.validation import check_choice
 
 QUANTITIES = ("energy", "force", "stress")
 UNITS = {"energy": "eV/atom", "force": "eV/Å", "stress": "eV/Å³"}

@@ -9,7 +9,9 @@ from functools import cached_property
 import numpy as np
 import vesin
 from ase import Atoms
+
 from potscope.core._types import Array, IntArray
+from potscope.core.compiled import kernel
 from potscope.core.validation import as_structures, check_positive
 
 COINCIDENT = 1e-8  # Å; atoms nearer than this are the same point for every purpose here
@@ -111,15 +113,14 @@ class Pairs:
         )
 
     def forces(self, dE_dD_pc: Array) -> Array:
-        r"""Forces, eV/Å, shape (atoms, 3), from :math:`\partial E/\partial\mathbf D_p` (eV/Å, shape (pairs, 3))."""
-        return np.stack(
-            [
-                np.bincount(self.i_p, dE_dD_pc[:, c], self.n_atoms)
-                - np.bincount(self.j_p, dE_dD_pc[:, c], self.n_atoms)
-                for c in range(3)
-            ],
-            axis=-1,
-        )
+        r"""Forces, eV/Å, shape (atoms, 3), from :math:`\partial E/\partial\mathbf D_p` (eV/Å, shape (pairs, 3)).
+
+        More axes may follow, for the forces of many energies at once.
+        """
+        forces = np.zeros((self.n_atoms, *dE_dD_pc.shape[1:]))
+        flat_pk = np.ascontiguousarray(dE_dD_pc, dtype=float).reshape(len(self.i_p), -1)
+        _scatter(self.i_p, self.j_p, flat_pk, forces.reshape(self.n_atoms, -1))
+        return forces
 
     def virials(self, dE_dD_pc: Array) -> Array:
         r"""Virials :math:`-\sum_p\mathbf D_p\otimes\mathbf g_p`, eV, shape (structures, 3, 3).
@@ -131,6 +132,16 @@ class Pairs:
         columns = virial_pcc.reshape(-1, 9)
         summed = [np.bincount(structure_p, columns[:, k], self.n_structures) for k in range(9)]
         return np.asarray(np.stack(summed, axis=-1).reshape(self.n_structures, 3, 3), dtype=float)
+
+
+@kernel
+def _scatter(i_p: IntArray, j_p: IntArray, g_pk: Array, total_nk: Array) -> None:
+    """Add what each pair pulls its centre with, and subtract it from the neighbour."""
+    for p in range(len(i_p)):
+        i, j = np.uint64(i_p[p]), np.uint64(j_p[p])
+        for k in range(g_pk.shape[1]):
+            total_nk[i, k] += g_pk[p, k]
+            total_nk[j, k] -= g_pk[p, k]
 
 
 def _pairs_of_one(atoms: Atoms, index: int, cutoff: float) -> tuple[Atoms, IntArray, IntArray, Array, IntArray]:

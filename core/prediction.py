@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._types import Array
+from potscope.core._types import Array
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from potscope.core._types import Array
-from potscope.core.compiled import kernel
 from scipy.linalg import eigh
 from scipy.special import gammaln
+
+from potscope.core._types import Array
+from potscope.core.compiled import kernel
 
 GTO_DECAY = 1e-3  # each Gaussian-type function has decayed to this at its own radius
 FIRST_RADIUS = 1.0  # Å, where the first of them has

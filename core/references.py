@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from ase import Atoms
 
-from ._types import Array
+from potscope.core._types import Array
 
 Quantity = Literal["energy", "forces", "stress"]
 Where = Callable[[int], str]

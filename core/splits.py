@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._types import IntArray
-from .validation import check_choice, check_integer, check_real
+from potscope.core._types import IntArray
+from potscope.core.validation import check_choice, check_integer, check_real
 
 METHODS = ("group", "random")
 

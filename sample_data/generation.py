@@ -84,8 +84,7 @@ def run(
 def collect(configurations: Sequence[Atoms], work: Path) -> list[Atoms]:
     """The results that are there, in the order of `configurations`."""
     found = [path for atoms in configurations if (path := result_file(work, atoms)).exists()]
-    # :0 and not -1: each file holds one frame, and its calculator-free keys are kept as they are
-    return [ase.io.read(path, index=0) for path in found]
+    return [frame for path in found for frame in ase.io.iread(path, index=":")]
 
 
 def store(structures: Sequence[Atoms], path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
+
 from potscope.core._types import IntArray
 from potscope.core.features import Features
 from potscope.core.hyperparameters import Declared

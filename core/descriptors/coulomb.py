@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 from ase import Atoms
+
 from potscope.core._types import Array, IntArray
 from potscope.core.descriptors.base import Descriptor
 from potscope.core.features import Features

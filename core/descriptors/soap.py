@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 from ase.data import atomic_numbers
+
 from potscope.core._types import Array
 from potscope.core.angular import harmonic_norms
 from potscope.core.compiled import over_atoms
@@ -114,7 +115,7 @@ class SOAP(LocalDescriptor):
         smooth_from = self.cutoff - self.smoothing_width if self.smoothing == "cosine" else self.reach
         geometry = (pairs.first_n, species_p, pairs.D_pc)
         radial = (tables.radial.coefficients, tables.radial.step, smooth_from, self.reach, tables.norm_t, self.l_max)
-        c_nzka = np.empty((pairs.n_atoms, len(self.species), (self.l_max + 1) ** 2, self.n_max))
+        c_nzak = np.empty((pairs.n_atoms, len(self.species), self.n_max, (self.l_max + 1) ** 2))
         values_nf = np.empty((pairs.n_atoms, len(self.names)))
         over_atoms(
             soap_kernels.density,
@@ -125,18 +126,18 @@ class SOAP(LocalDescriptor):
             pairs.D_pc,
             *radial,
             tables.self_a,
-            c_nzka,
+            c_nzak,
         )
-        over_atoms(soap_kernels.power_spectrum, pairs.n_atoms, c_nzka, tables.scale_l, values_nf)
+        over_atoms(soap_kernels.power_spectrum, pairs.n_atoms, c_nzak, tables.scale_l, values_nf)
 
         def adjoint(g_nf: Array) -> Array:
             dE_dD_pc = np.empty_like(pairs.D_pc)
-            over_atoms(soap_kernels.adjoint, pairs.n_atoms, *geometry, *radial, c_nzka, tables.scale_l, g_nf, dE_dD_pc)
+            over_atoms(soap_kernels.adjoint, pairs.n_atoms, *geometry, *radial, c_nzak, tables.scale_l, g_nf, dE_dD_pc)
             return dE_dD_pc
 
         def jacobian() -> Array:
             J_pcf = np.empty((len(pairs.D_pc), 3, values_nf.shape[1]))
-            over_atoms(soap_kernels.jacobian, pairs.n_atoms, *geometry, *radial, c_nzka, tables.scale_l, J_pcf)
+            over_atoms(soap_kernels.jacobian, pairs.n_atoms, *geometry, *radial, c_nzak, tables.scale_l, J_pcf)
             return J_pcf
 
         return Features(values_nf, self.names, pairs, pairs.i_p, pairs.structure_n, adjoint, jacobian)
@@ -163,7 +164,7 @@ def _tables(soap: SOAP) -> _Tables:
     norm_t = harmonic_norms(soap.l_max)
     value_gln, _, _ = density(np.zeros(1))
     return _Tables(
-        radial=RadialTable.of(flat, soap.reach, step=soap.sigma / 20),
+        radial=RadialTable.of(flat, soap.reach, step=soap.sigma / 10),
         norm_t=norm_t,
         scale_l=pi * np.sqrt(8 / (2 * np.arange(soap.l_max + 1) + 1)),
         self_a=value_gln[0, 0] * norm_t[0],

@@ -1,12 +1,14 @@
 """The loops of SOAP: density coefficients, power spectrum, its adjoint and its Jacobian.
 
 Axes: n atoms, p pairs, z species, k = l(l + 1) + m, l, a radial functions, f features, c Cartesian. Within one atom the
-neighbours run in the innermost, contiguous axis (q), species after species, so that every loop is one over neighbours.
+neighbours run in the innermost, contiguous axis (q), species after species: every loop is one over neighbours. Their
+bounds are unsigned: with signed ones the compiler has to provide for negative indices and gives up vector instructions.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
 from potscope.core._types import Array, IntArray
 from potscope.core.angular import azimuthal, harmonics, legendre, solid_gradients
 from potscope.core.compiled import kernel
@@ -91,6 +93,19 @@ def radial_derivatives(
 
 
 @kernel
+def sum_over_neighbours(begin: np.uint64, end: np.uint64, Y_kq: Array, f_aq: Array, l_max: int, c_ak: Array) -> None:
+    """Coefficients of one species about one atom."""
+    n_max = c_ak.shape[0]
+    for l in range(l_max + 1):
+        for k in range(l * l, (l + 1) * (l + 1)):
+            for a in range(n_max):
+                total = 0.0
+                for q in range(begin, end):
+                    total += Y_kq[k, q] * f_aq[l * n_max + a, q]
+                c_ak[a, k] = total
+
+
+@kernel
 def density(
     start: int,
     stop: int,
@@ -105,13 +120,13 @@ def density(
     norm_t: Array,
     l_max: int,
     self_a: Array,
-    c_nzka: Array,
+    c_nzak: Array,
 ) -> None:
     r"""Coefficients of the density of each species, the atom itself included.
 
     .. math:: c^z_{nlm} = \sum_{j \in z} I_{ln}(r_{ij})\, f_c(r_{ij})\, Y_{lm}(\hat{\mathbf r}_{ij})
     """
-    n_species, n_k, n_max = c_nzka.shape[1], c_nzka.shape[2], c_nzka.shape[3]
+    n_species, n_max, n_k = c_nzak.shape[1], c_nzak.shape[2], c_nzak.shape[3]
     most = 1
     for n in range(start, stop):
         most = max(most, first_n[n + 1] - first_n[n])
@@ -128,25 +143,19 @@ def density(
         harmonics(size, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
         radial_values(size, r_q, coefficients, step, smooth_from, reach, row_a, f_aq)
         for z in range(n_species):
-            begin, end = first_z[z], first_z[z + 1]
-            for l in range(l_max + 1):
-                for k in range(l * l, (l + 1) * (l + 1)):
-                    for a in range(n_max):
-                        total = 0.0
-                        for q in range(begin, end):
-                            total += Y_kq[k, q] * f_aq[l * n_max + a, q]
-                        c_nzka[n, z, k, a] = total
+            begin, end = np.uint64(first_z[z]), np.uint64(first_z[z + 1])
+            sum_over_neighbours(begin, end, Y_kq, f_aq, l_max, c_nzak[n, z])
         for a in range(n_max):
-            c_nzka[n, species_n[n], 0, a] += self_a[a]
+            c_nzak[n, species_n[n], a, 0] += self_a[a]
 
 
 @kernel
-def power_spectrum(start: int, stop: int, c_nzka: Array, scale_l: Array, values_nf: Array) -> None:
+def power_spectrum(start: int, stop: int, c_nzak: Array, scale_l: Array, values_nf: Array) -> None:
     r"""Power spectrum, ordered by species pair, l, n, n'; only :math:`n' \ge n` where :math:`z = z'`.
 
     .. math:: p^{zz'}_{nn'l} = s_l \sum_m c^z_{nlm} c^{z'}_{n'lm}
     """
-    n_species, n_max = c_nzka.shape[1], c_nzka.shape[3]
+    n_species, n_max = c_nzak.shape[1], c_nzak.shape[2]
     for n in range(start, stop):
         f = 0
         for z in range(n_species):
@@ -156,16 +165,16 @@ def power_spectrum(start: int, stop: int, c_nzka: Array, scale_l: Array, values_
                         for b in range(a if z == w else 0, n_max):
                             total = 0.0
                             for k in range(l * l, (l + 1) * (l + 1)):
-                                total += c_nzka[n, z, k, a] * c_nzka[n, w, k, b]
+                                total += c_nzak[n, z, a, k] * c_nzak[n, w, b, k]
                             values_nf[n, f] = scale_l[l] * total
                             f += 1
 
 
 @kernel
-def coefficient_gradient(c_zka: Array, scale_l: Array, g_f: Array, h_zka: Array) -> None:
+def coefficient_gradient(c_zak: Array, scale_l: Array, g_f: Array, h_zak: Array) -> None:
     r""":math:`\partial E/\partial c` of one atom from :math:`\partial E/\partial p`."""
-    n_species, n_max = c_zka.shape[0], c_zka.shape[2]
-    h_zka[:] = 0.0
+    n_species, n_max = c_zak.shape[0], c_zak.shape[1]
+    h_zak[:] = 0.0
     f = 0
     for z in range(n_species):
         for w in range(z, n_species):
@@ -177,8 +186,8 @@ def coefficient_gradient(c_zka: Array, scale_l: Array, g_f: Array, h_zka: Array)
                         if g == 0.0:
                             continue
                         for k in range(l * l, (l + 1) * (l + 1)):
-                            h_zka[z, k, a] += g * c_zka[w, k, b]
-                            h_zka[w, k, b] += g * c_zka[z, k, a]
+                            h_zak[z, a, k] += g * c_zak[w, b, k]
+                            h_zak[w, b, k] += g * c_zak[z, a, k]
 
 
 @kernel
@@ -194,7 +203,7 @@ def adjoint(
     reach: float,
     norm_t: Array,
     l_max: int,
-    c_nzka: Array,
+    c_nzak: Array,
     scale_l: Array,
     g_nf: Array,
     dE_dD_pc: Array,
@@ -208,7 +217,7 @@ def adjoint(
         \frac{\partial E}{\partial\mathbf D} = \hat{\mathbf u} \sum_k \left(T'_k - \tfrac{l}{r} T_k\right) Y_k
         + \frac1r \sum_k T_k \nabla R_k(\hat{\mathbf u})
     """
-    n_species, n_k, n_max = c_nzka.shape[1], c_nzka.shape[2], c_nzka.shape[3]
+    n_species, n_max, n_k = c_nzak.shape[1], c_nzak.shape[2], c_nzak.shape[3]
     most = 1
     for n in range(start, stop):
         most = max(most, first_n[n + 1] - first_n[n])
@@ -218,11 +227,11 @@ def adjoint(
     Y_kq, dR_ckq = np.empty((n_k, most)), np.empty((3, n_k, most))
     n_rows = (l_max + 1) * n_max
     f_aq, df_aq, row_a, drow_a = np.empty((n_rows, most)), np.empty((n_rows, most)), np.empty(n_rows), np.empty(n_rows)
-    h_zka = np.empty((n_species, n_k, n_max))
+    h_zak = np.empty((n_species, n_max, n_k))
     T_q, dT_q, along_q, g_cq = np.empty(most), np.empty(most), np.empty(most), np.empty((3, most))
     for n in range(start, stop):
         size = first_n[n + 1] - first_n[n]
-        coefficient_gradient(c_nzka[n], scale_l, g_nf[n], h_zka)
+        coefficient_gradient(c_nzak[n], scale_l, g_nf[n], h_zak)
         sort_by_species(first_n[n], first_n[n + 1], species_p, n_species, order_q, first_z)
         directions(size, order_q, D_pc, u_cq, r_q)
         legendre(size, u_cq[2], l_max, Q_tq)
@@ -236,7 +245,7 @@ def adjoint(
             g_cq[1, q] = 0.0
             g_cq[2, q] = 0.0
         for z in range(n_species):
-            begin, end = first_z[z], first_z[z + 1]
+            begin, end = np.uint64(first_z[z]), np.uint64(first_z[z + 1])
             if begin == end:
                 continue
             for l in range(l_max + 1):
@@ -245,7 +254,7 @@ def adjoint(
                         T_q[q] = 0.0
                         dT_q[q] = 0.0
                     for a in range(n_max):
-                        h = h_zka[z, k, a]
+                        h = h_zak[z, a, k]
                         for q in range(begin, end):
                             T_q[q] += h * f_aq[l * n_max + a, q]
                             dT_q[q] += h * df_aq[l * n_max + a, q]
@@ -273,12 +282,12 @@ def jacobian(
     reach: float,
     norm_t: Array,
     l_max: int,
-    c_nzka: Array,
+    c_nzak: Array,
     scale_l: Array,
     J_pcf: Array,
 ) -> None:
     r""":math:`\partial p_{i}/\partial\mathbf D_p`; a neighbour of species w moves only the blocks with w in them."""
-    n_species, n_k, n_max = c_nzka.shape[1], c_nzka.shape[2], c_nzka.shape[3]
+    n_species, n_max, n_k = c_nzak.shape[1], c_nzak.shape[2], c_nzak.shape[3]
     most = 1
     for n in range(start, stop):
         most = max(most, first_n[n + 1] - first_n[n])
@@ -290,6 +299,7 @@ def jacobian(
     f_aq, df_aq, row_a, drow_a = np.empty((n_rows, most)), np.empty((n_rows, most)), np.empty(n_rows), np.empty(n_rows)
     dY_k = np.empty(n_k)
     dc_ka, sum_ab = np.empty((n_k, n_max)), np.empty((n_max, n_max))
+    c_zka = np.empty((n_species, n_k, n_max))
     for n in range(start, stop):
         size = first_n[n + 1] - first_n[n]
         sort_by_species(first_n[n], first_n[n + 1], species_p, n_species, order_q, first_z)
@@ -299,6 +309,10 @@ def jacobian(
         harmonics(size, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
         solid_gradients(size, u_cq[0], u_cq[1], l_max, norm_t, Q_tq, cos_mq, sin_mq, dR_ckq)
         radial_derivatives(size, r_q, coefficients, step, smooth_from, reach, row_a, drow_a, f_aq, df_aq)
+        for z in range(n_species):
+            for a in range(n_max):
+                for k in range(n_k):
+                    c_zka[z, k, a] = c_nzak[n, z, a, k]
         for q in range(size):
             p = order_q[q]
             own = species_p[p]
@@ -310,12 +324,12 @@ def jacobian(
                             dc_ka[k, a] = (
                                 df_aq[l * n_max + a, q] * u_cq[c, q] * Y_kq[k, q] + f_aq[l * n_max + a, q] * dY_k[k]
                             )
-                product_rule(c_nzka[n], dc_ka, own, scale_l, sum_ab, J_pcf[p, c])
+                product_rule(c_zka, dc_ka, own, scale_l, sum_ab, J_pcf[p, c])
 
 
 @kernel
 def product_rule(c_zka: Array, dc_ka: Array, own: int, scale_l: Array, sum_ab: Array, J_f: Array) -> None:
-    """Derivative of the power spectrum when only the coefficients of species `own` change, by `dc_ka`."""
+    """Derivative of the power spectrum when only the coefficients of species `own` change, by `dc_ak`."""
     n_species, n_max = c_zka.shape[0], c_zka.shape[2]
     f = 0
     for z in range(n_species):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from ase import Atoms
+
 from potscope.core._types import Array
 from potscope.core.dataset import Dataset
 from potscope.core.hyperparameters import Declared

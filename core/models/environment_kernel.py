@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+
 from potscope.core._types import Array, IntArray
 from potscope.core.features import Features
 from potscope.core.kernels import normalised, power

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from potscope.core._types import Array
 from potscope.core.models.base import Potential
 

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from ase import Atoms
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
+
 from potscope.core import descriptors
 from potscope.core._types import Array, IntArray
 from potscope.core.dataset import Dataset
@@ -22,7 +24,6 @@ from potscope.core.models.offsets import least_squares_offsets, offsets_of
 from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 JITTER = 1e-10  # of the prior variance, added to the kernel between sparse points as gap_fit does
 
@@ -223,7 +224,7 @@ class GAP(Potential):
             slope_pcm = kernel.pair_slopes(features, species_n)
             if forces is not None:
                 known = np.isfinite(forces).ravel()
-                rows.append(_forces_of(features.pairs, slope_pcm).reshape(-1, kernel.size)[known] / self.force_sigma)
+                rows.append(features.pairs.forces(slope_pcm).reshape(-1, kernel.size)[known] / self.force_sigma)
                 targets.append(forces.ravel()[known] / self.force_sigma)
             if has_stress:
                 scale = self.virial_sigma * root_n
@@ -302,14 +303,6 @@ def _upper_cholesky(kernel_mm: Array, variance: float) -> Array:
         except LinAlgError:
             jitter *= 10
     raise ValueError("the kernel between sparse points is singular; choose fewer with `n_sparse` or a larger `zeta`")
-
-
-def _forces_of(pairs: Pairs, slope_pcm: Array) -> Array:
-    """Forces that belong to each column's pair gradients, shape (atoms, 3, columns)."""
-    forces_ncm = np.zeros((pairs.n_atoms, *slope_pcm.shape[1:]))
-    np.add.at(forces_ncm, pairs.i_p, slope_pcm)
-    np.subtract.at(forces_ncm, pairs.j_p, slope_pcm)
-    return forces_ncm
 
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from potscope.core._types import Array
 from scipy.linalg import qr, solve_triangular
+
+from potscope.core._types import Array
 
 
 class TriangularLeastSquares:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
+
 from potscope.core._types import Array, IntArray
 from potscope.core.dataset import Dataset
 

@@ -167,7 +167,9 @@ def liquid_like(rng: np.random.Generator) -> list[Atoms]:
         atoms.calc = Manybody(**StillingerWeber(Stillinger_Weber_PRB_31_5262_Si))
         temperature = float(rng.uniform(2000, 4000))
         MaxwellBoltzmannDistribution(atoms, temperature_K=temperature, rng=rng)
-        dynamics = Langevin(atoms, 1.0 * units.fs, temperature_K=temperature, friction=0.02 / units.fs, fixcm=False, rng=rng)
+        dynamics = Langevin(
+            atoms, 1.0 * units.fs, temperature_K=temperature, friction=0.02 / units.fs, fixcm=False, rng=rng
+        )
         dynamics.run(1000)
         taken = 0
         while taken < 5:

@@ -9,11 +9,12 @@ import pytest
 from ase import Atoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from systems import SYSTEMS, derivative, random_rotation, rotated, species_of, strained
 
 from potscope.core import compiled
 from potscope.core.descriptors import REGISTRY, SOAP, CoulombMatrix, Descriptor, LocalDescriptor
 from potscope.core.hyperparameters import declared
+
+from systems import SYSTEMS, derivative, random_rotation, rotated, species_of, strained
 
 
 def variants(cls: type[Descriptor]) -> list[dict[str, object]]:

@@ -12,7 +12,6 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 from scipy.integrate import quad
 from scipy.special import sph_harm_y
-from systems import SYSTEMS, species_of
 
 from potscope.core import compiled
 from potscope.core.angular import azimuthal, harmonic_norms, harmonics, legendre
@@ -37,6 +36,8 @@ from potscope.core.radial import (
     table_derivative,
     table_value,
 )
+
+from systems import SYSTEMS, species_of
 
 
 @pytest.mark.parametrize("cutoff", [2.5, 5.0])
@@ -180,7 +181,7 @@ def test_farthest_points_are_far_apart_and_never_the_same() -> None:
 
 def test_leverage_prefers_rows_that_nothing_else_replaces() -> None:
     rows = np.concatenate([np.ones((50, 2)) * [1.0, 0.0], [[0.0, 1.0]]])
-    # the lonely row has leverage 1, each of the others 1/50: it is the first of the two in half the draws, or the second
+    # the lonely row has leverage 1, the 50 others 1/50 each: it is drawn first in half the draws, or else second
     hits = sum(50 in leverage_points(rows, 2, np.random.default_rng(seed)) for seed in range(200))
     assert 0.6 < hits / 200 < 0.9
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from systems import SYSTEMS, species_of
 
 from potscope.core.descriptors import SOAP
+
+from systems import SYSTEMS, species_of
 
 dscribe = pytest.importorskip("dscribe.descriptors", reason="DScribe is not installed (it comes with the extra `dev`)")
 
