@@ -93,7 +93,6 @@ def workbench(dataset: Dataset | None = None, files: Sequence[str | Path] = ()) 
     files
         Where it was read from.
     """
-    pn.extension("tabulator")  # its script must be there before the first table is
     document = pn.state.curdoc
     served = document is not None and document.session_context is not None
     session = Session(
@@ -125,16 +124,14 @@ def lay_out(session: Session) -> pmui.Page:
     """The views of a session, on one page."""
     inspector, dynamics = InspectorView(session), DynamicsView(session)
     dynamics.play_in(inspector.structure)
-    table = TableView(session)
     tabs = pmui.Tabs(
         ("Fit", FitView(session)),
         ("Parity", ParityView(session)),
-        ("Table", table),
+        ("Table", TableView(session)),
         ("Molecular dynamics", dynamics),
         sizing_mode="stretch_both",
         margin=0,
     )
-    tabs.param.watch(lambda event: table.param.update(shown=event.new == TABLE_TAB), "active")
     areas = {
         "problem": pn.Column(ProblemView(session), sizing_mode="stretch_width", margin=0),
         "map": MapView(session).__panel__(),

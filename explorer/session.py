@@ -7,7 +7,9 @@ change sets off is a watcher. Everything here works without a page: set paramete
 from __future__ import annotations
 
 import io
+import shutil
 import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +25,7 @@ from potscope.explorer.jobs import Jobs
 from potscope.explorer.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
     from ase import Atoms
@@ -142,6 +144,16 @@ class Session(param.Parameterized):
     def read(self, *files: str | Path, **keys: str) -> None:
         """Open a dataset from files, with `Dataset.read`'s keys; an error leaves everything as it was."""
         self.open(Dataset.read(*files, **keys), files, **keys)
+
+    def read_contents(self, contents: Mapping[str, bytes]) -> None:
+        """Open a dataset from the contents of files, by name; they are kept on disk while the session lives."""
+        folder = Path(tempfile.mkdtemp(prefix="potscope-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        files = []
+        for name, content in contents.items():
+            files.append(folder / Path(name).name)
+            files[-1].write_bytes(content)
+        self.read(*files)
 
     def read_with_keys(self, **keys: str) -> None:
         """Read the same files again, taking the references from other keys."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import panel as pn
@@ -40,7 +38,6 @@ class DataView(pn.viewable.Viewer):
         self.session = session
         self._sources = dict(sources)
         self._filling = False
-        self._uploads = tempfile.TemporaryDirectory(prefix="potscope-")
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0, "size": "small"}
         self.choice = pmui.Select(label="Data set", **wide)
         self.upload = pmui.FileInput(
@@ -96,12 +93,7 @@ class DataView(pn.viewable.Viewer):
             return
         contents = event.new if isinstance(event.new, list) else [event.new]
         names = self.upload.filename if isinstance(self.upload.filename, list) else [self.upload.filename]
-        folder = Path(tempfile.mkdtemp(dir=self._uploads.name))
-        files = []
-        for name, content in zip(names, contents, strict=True):
-            files.append(folder / Path(name).name)
-            files[-1].write_bytes(content)
-        self._open(lambda: self.session.read(*files))
+        self._open(lambda: self.session.read_contents(dict(zip(names, contents, strict=True))))
 
     def _choose_key(self, quantity: str, key: str | None) -> None:
         if not self._filling:

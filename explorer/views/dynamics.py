@@ -22,9 +22,9 @@ from potscope.explorer.views.plot import pane
 
 LAYOUT = """
 :host { display: grid !important; grid-template-columns: minmax(280px, 400px) minmax(0, 1fr) minmax(0, 1fr);
-        grid-auto-rows: minmax(0, 1fr); gap: 8px 14px; padding: 6px 14px 4px; box-sizing: border-box; height: 100%; }
+        grid-template-rows: minmax(0, 1fr); grid-auto-rows: 0; gap: 8px 14px; padding: 6px 14px 4px; box-sizing: border-box; height: 100%; }
 @container (max-width: 760px) {
-  :host { grid-template-columns: minmax(0, 1fr); grid-auto-rows: minmax(230px, auto); overflow-y: auto; }
+  :host { grid-template-columns: minmax(0, 1fr); grid-template-rows: none; grid-auto-rows: minmax(230px, auto); overflow-y: auto; }
 }
 """
 

@@ -41,8 +41,8 @@ class FitView(pn.viewable.Viewer):
         self.progress = JobProgress(session, FIT_JOB)
         self.words = html()
         self.download = pmui.FileDownload(
-            callback=self._saved, filename="model.potscope", label="Save the potential", variant="outlined",
-            size="small", margin=0, visible=False, auto=True,
+            callback=self._saved, filename="model.potscope", label="Save the potential", size="small", margin=0,
+            visible=False, auto=True,
         )  # fmt: skip
         self.code = CodeButton(session, "fit")
         session.param.watch(lambda *_: self._follow(), ["fit", "dataset", "test_fraction", "split_by"])

@@ -16,7 +16,7 @@ LINE = """
 :host { color: #ffffff; font-size: 14px; }
 b { font-weight: 600; }
 .quiet { opacity: 0.75; }
-.words { white-space: nowrap; }
+.words { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 """
 
 
@@ -26,7 +26,7 @@ class HeaderView(pn.viewable.Viewer):
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
         self.session = session
-        self.words = html(sizing_mode=None, stylesheets=[LINE], align="center")
+        self.words = html(stylesheets=[LINE], align="center")
         self.progress = JobProgress(session, compact=True)
         session.param.watch(lambda *_: self._follow(), ["dataset", "fit"])
         self._follow()
@@ -43,7 +43,6 @@ class HeaderView(pn.viewable.Viewer):
         return pn.Row(
             pn.Spacer(width=14),
             self.words,
-            pn.Spacer(sizing_mode="stretch_width"),
             self.progress,
             sizing_mode="stretch_width",
             margin=0,

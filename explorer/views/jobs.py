@@ -50,7 +50,7 @@ class JobProgress(pn.viewable.Viewer):
         return pn.Column(self.bar, line, styles={"gap": "6px"}, **stretch)
 
     def _one_line(self) -> pn.Row:
-        self.words.param.update(sizing_mode=None, width=300, stylesheets=[ON_DARK], align="center")
+        self.words.param.update(sizing_mode=None, width=280, stylesheets=[ON_DARK], align="center")
         self.cancel.param.update(color="light", variant="text", align="center")
         return pn.Row(self.words, self.cancel, margin=0, align="center", styles={"gap": "10px"})
 

@@ -14,11 +14,12 @@ from potscope.explorer import style
 CARD = """
 :host {
   background: var(--panel-surface-color);
-  border: 1px solid var(--divider-color, rgba(128, 128, 128, 0.25));
+  border: 1px solid rgba(128, 138, 150, 0.28);
   border-radius: 8px;
   overflow: hidden;
   min-height: 0;
   min-width: 0;
+  container-type: inline-size;
 }
 """
 

@@ -13,10 +13,10 @@ from potscope.explorer.views.layout import chip, html, number
 from potscope.explorer.views.plot import ClickablePlot, pane
 
 LAYOUT = """
-:host { display: grid !important; grid-template-columns: repeat(3, minmax(0, 1fr)); grid-auto-rows: minmax(0, 1fr);
+:host { display: grid !important; grid-template: minmax(0, 1fr) / repeat(3, minmax(0, 1fr)); grid-auto-rows: 0;
         gap: 4px 12px; padding: 10px 10px 4px; box-sizing: border-box; height: 100%; }
 @container (max-width: 760px) {
-  :host { grid-template-columns: minmax(0, 1fr); grid-auto-rows: 340px; overflow-y: auto; }
+  :host { grid-template-columns: minmax(0, 1fr); grid-template-rows: none; grid-auto-rows: 340px; overflow-y: auto; }
 }
 """
 

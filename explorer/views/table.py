@@ -2,92 +2,104 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
+import numpy as np
 import panel as pn
 import param
-from bokeh.models.widgets.tables import NumberFormatter
 
 from potscope.explorer.session import Session
 
-TITLES = {
-    "id": "structure",
-    "group": "group",
-    "formula": "formula",
-    "atoms": "atoms",
-    "energy": "energy (eV/atom)",
-    "set": "used for",
-    "energy_error": "energy error (meV/atom)",
-    "energy_std": "± (meV/atom)",
-    "force_error": "largest force error (eV/Å)",
-}
-FORMATS = {
-    "energy": "0.0000",
-    "energy_error": "+0.0",
-    "energy_std": "0.0",
-    "force_error": "0.000",
-}
-
-
-COMPACT = """
-.tabulator, .tabulator .tabulator-cell, .tabulator .tabulator-col-title { font-size: 13px !important; }
-.tabulator .tabulator-col-title { white-space: normal !important; line-height: 16px; }
-.tabulator-row, .tabulator-cell, .tabulator-header .tabulator-col-content { min-height: 0 !important; }
-.tabulator .tabulator-row .tabulator-cell { padding: 3px 10px !important; height: 26px; }
-.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 5px 24px 5px 10px !important; }
+STYLE = """
+.box { height: 100%; overflow: auto; position: relative; outline: none; font-size: 13px; color: var(--panel-on-surface-color);
+       font-family: var(--bokeh-base-font, sans-serif); font-variant-numeric: tabular-nums; }
+.line { display: grid; grid-template-columns: var(--columns); min-width: max-content; height: 26px; line-height: 26px; }
+.body { position: relative; min-width: max-content; }
+.body .line { position: absolute; left: 0; right: 0; cursor: pointer; }
+.line.odd { background: rgba(128, 138, 150, 0.08); }
+.body .line:hover { background: rgba(128, 138, 150, 0.2); }
+.body .line.selected { background: var(--panel-primary-color); color: var(--panel-on-primary-color); }
+.head { position: sticky; top: 0; z-index: 1; height: 30px; line-height: 30px; background: var(--panel-surface-color);
+        border-bottom: 1px solid rgba(128, 138, 150, 0.4); }
+.cell { padding: 0 12px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: left; }
+.cell.number { text-align: right; }
+button.cell { font: inherit; font-weight: 600; color: inherit; background: none; border: none; cursor: pointer; }
 """
+
+
+class Column:
+    """A column of the table: its heading, and how its numbers are written; no digits for texts."""
+
+    def __init__(self, title: str, digits: int | None = None, sign: bool = False, by_size: bool = False) -> None:
+        self.title, self.digits, self.sign, self.by_size = title, digits, sign, by_size
+
+
+COLUMNS = {
+    "id": Column("structure"),
+    "group": Column("group"),
+    "formula": Column("formula"),
+    "set": Column("used for"),
+    "atoms": Column("atoms", 0),
+    "energy": Column("energy (eV/atom)", 4),
+    "energy_error": Column("energy error (meV/atom)", 1, sign=True, by_size=True),
+    "energy_std": Column("± (meV/atom)", 1),
+    "force_error": Column("largest force error (eV/Å)", 3),
+}
+
+
+class Table(pn.custom.JSComponent):
+    """Columns of equal length, of which one line is selected."""
+
+    columns = param.List(default=[], doc="name, title, digits and sign of each column")
+    data = param.Dict(default={}, doc="values by column name")
+    n_lines = param.Integer(default=0)
+    by_size = param.List(default=[], doc="columns that are sorted without regard to the sign")
+    sort_by = param.String(default="")
+    falling = param.Boolean(default=True)
+    selected = param.Integer(default=0)
+
+    _esm: ClassVar[Any] = Path(__file__).parent / "table.js"
+    _stylesheets: ClassVar[list[str]] = [STYLE]
 
 
 class TableView(pn.viewable.Viewer):
     """All structures; a click on a line shows one. The worst stand on top once there is a fit."""
 
-    shown = param.Boolean(default=False, doc="Whether the table is in sight.")
-
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
         self.session = session
-        self.area = pn.Column(sizing_mode="stretch_both", margin=0)
-        self.table: pn.widgets.Tabulator | None = None
+        self.table = Table(sizing_mode="stretch_both", margin=0, min_height=150, selected=session.selected)
+        self._fill()
+        self.table.param.watch(self._choose, "selected")
         session.param.watch(lambda *_: self._fill(), ["dataset", "fit"])
-        session.param.watch(lambda *_: self._mark(), "selected")
+        session.param.watch(lambda event: self.table.param.update(selected=event.new), "selected")
 
-    @param.depends("shown", watch=True)
     def _fill(self) -> None:
-        """Make the table anew: one that is out of sight must not be changed, its script has nothing to change."""
-        self.table = self._table() if self.shown else None
-        self.area.objects = [self.table] if self.table else []
-
-    def _table(self) -> pn.widgets.Tabulator:
-        session = self.session
-        worst = [{"field": "force_error", "dir": "desc"}] if session.fit is not None else []
-        table = pn.widgets.Tabulator(
-            session.table(),
-            titles=TITLES,
-            formatters={
-                name: NumberFormatter(format=text, nan_format="–", text_align="right") for name, text in FORMATS.items()
-            },
-            text_align={"atoms": "right"},
-            sorters=worst,
-            selection=[session.selected],
-            show_index=False,
-            disabled=True,
-            selectable=1,
-            layout="fit_columns",
-            sizing_mode="stretch_both",
-            margin=0,
-            min_height=150,
-            stylesheets=[COMPACT],
-        )
-        table.param.watch(self._choose, "selection")
-        return table
+        rows = self.session.table()
+        shown = {name: column for name, column in COLUMNS.items() if name in rows}
+        had_fit = "force_error" in self.table.data
+        update: dict[str, Any] = {
+            "columns": [
+                {"name": name, "title": column.title, "digits": column.digits, "sign": column.sign}
+                for name, column in shown.items()
+            ],
+            "by_size": [name for name, column in shown.items() if column.by_size],
+            "n_lines": len(rows),
+            "data": {name: _plain(rows[name].to_numpy()) for name in shown},
+        }
+        if not had_fit or self.table.sort_by not in shown:
+            update["sort_by"] = "force_error" if "force_error" in shown else ""
+        self.table.param.update(**update)
 
     def _choose(self, event: Any) -> None:
-        if event.new and event.new[0] != self.session.selected:
-            self.session.select(int(event.new[0]))
-
-    def _mark(self) -> None:
-        if self.table is not None and self.table.selection != [self.session.selected]:
-            self.table.selection = [self.session.selected]
+        if event.new != self.session.selected:
+            self.session.select(int(event.new))
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return self.area
+        return self.table
+
+
+def _plain(values: np.ndarray) -> list[Any]:
+    """Values that JSON has: None for NaN."""
+    return [None if value != value else value for value in values.tolist()]

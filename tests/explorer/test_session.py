@@ -1,0 +1,435 @@
+from __future__ import annotations
+
+import runpy
+import sys
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+from sessions import coarse, coarse_session, few_structures, fitted_session
+
+from potscope import sample_data
+from potscope.core import Dataset, load
+from potscope.core.descriptors import REGISTRY as DESCRIPTORS
+from potscope.core.hyperparameters import declared
+from potscope.core.models import REGISTRY as MODELS
+from potscope.explorer.code import WHAT, code
+from potscope.explorer.session import DYNAMICS_JOB, FIT_JOB, MAP_JOB, Session
+from potscope.explorer.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Session:
+    return fitted_session()
+
+
+@pytest.fixture
+def own_file(tmp_path):
+    path = tmp_path / "mine.xyz"
+    few_structures()[:6].write(path)
+    return path
+
+
+def molecules() -> Dataset:
+    structures = []
+    for k, name in enumerate(["H2O", "CH4", "NH3"]):
+        atoms = molecule(name)
+        atoms.info["REF_energy"] = -10.0 - k
+        structures.append(atoms)
+    return Dataset.from_structures(structures, name="molecules")
+
+
+# -- without a page and without a GUI ---------------------------------------------------------------------------------
+
+
+def test_the_session_needs_no_gui():
+    """A fresh interpreter that has fitted through a session has imported neither Panel nor Bokeh."""
+    import subprocess
+
+    program = (
+        "import sys; sys.path.insert(0, 'tests'); import sessions; sessions.fitted_session();"
+        "print([name for name in ('panel', 'bokeh', 'holoviews', 'panel_material_ui') if name in sys.modules])"
+    )
+    root = __file__.rsplit("/tests/", 1)[0]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_map_has_a_place_for_each_structure():
+    session = coarse_session()
+    session.start_map()
+    session.jobs.wait()
+    assert session.structure_map.xy_sc.shape == (len(session.dataset), 2)
+    assert np.isfinite(session.structure_map.xy_sc).all()
+
+
+def test_the_map_is_stale_once_the_descriptor_is_another():
+    session = coarse_session()
+    assert not session.map_is_stale()
+    session.start_map()
+    session.jobs.wait()
+    assert not session.map_is_stale()
+    session.descriptor.set(cutoff=3.0)
+    assert session.map_is_stale()
+
+
+def test_the_fit_predicts_every_structure_and_knows_which_it_has_seen(fitted):
+    fit, data = fitted.fit, fitted.dataset
+    assert len(fit.prediction.energies) == len(data)
+    assert sorted([*fit.train_indices, *fit.test_indices]) == list(range(len(data)))
+    assert fit.is_test_s.sum() == len(fit.test_indices) > 0
+    assert fit.label == "GAP #1"
+    assert fit.train_errors["energy_rmse"] < 0.05
+    assert fit.test_errors["force_rmse"] > 0
+
+
+def test_errors_of_the_fit_are_differences_from_the_references(fitted):
+    fit, data, index = fitted.fit, fitted.dataset, 5
+    energy = (fit.prediction.energies[index] - data.energies[index]) / len(data.structures[index])
+    assert fit.energy_error_s[index] == pytest.approx(energy)
+    error_nc = fit.prediction.forces[index] - data.forces[index]
+    assert fit.max_force_error_s[index] == pytest.approx(np.linalg.norm(error_nc, axis=1).max())
+
+
+def test_force_components_know_their_structure_and_atom(fitted):
+    reference_p, predicted_p, structure_p, atom_p = fitted.fit.force_components()
+    assert len(reference_p) == 3 * fitted.dataset.n_atoms.sum()
+    for p in (0, 17, len(reference_p) - 1):
+        assert reference_p[p] in fitted.dataset.forces[structure_p[p]][atom_p[p]]
+        assert predicted_p[p] in fitted.fit.prediction.forces[structure_p[p]][atom_p[p]]
+
+
+def test_progress_of_a_fit_goes_up_to_its_end():
+    session, seen = Session(few_structures(6)), []  # with the default settings, which take long enough
+    session.jobs.param.watch(lambda event: seen.append((session.jobs.fraction, event.new)), "message")
+    session.start_fit()
+    session.jobs.wait()
+    fractions = [fraction for fraction, _ in seen[:-1]]
+    assert any("structure" in message for _, message in seen)
+    assert fractions == sorted(fractions)
+
+
+def test_cancelling_a_fit_leaves_the_last_one():
+    session = fitted_session()
+    before = session.fit
+    session.model.set(n_sparse=300)
+    session.start_fit()
+    session.jobs.cancel()
+    session.jobs.wait()
+    assert session.jobs.outcome == "cancelled"
+    assert session.fit is before
+    coarse(session).start_fit()
+    session.jobs.wait()
+    assert session.fit.label == "GAP #2"
+
+
+def test_a_saved_model_predicts_as_the_fitted_one(fitted, tmp_path):
+    path = tmp_path / "model.potscope"
+    path.write_bytes(fitted.saved_model().read())
+    again = load(path).predict(fitted.dataset)
+    np.testing.assert_allclose(again.energies, fitted.fit.prediction.energies, rtol=0, atol=1e-9)
+
+
+def test_there_is_nothing_to_save_before_a_fit():
+    with pytest.raises(ValueError, match="`fit`"):
+        coarse_session().saved_model()
+
+
+# -- selection --------------------------------------------------------------------------------------------------------
+
+
+def test_selecting_shows_the_structure_and_keeps_the_colour_where_it_cannot_be_had():
+    session = coarse_session()
+    session.select(3, atom=1, colour_by="force error")
+    assert (session.selected, session.selected_atom, session.colour_by) == (3, 1, "element")
+    assert session.atoms is session.dataset.structures[3]
+
+
+@pytest.mark.parametrize("index", [-1, 10_000])
+def test_selecting_beyond_the_data_is_refused(index):
+    with pytest.raises(IndexError, match="`index`: expected 0 to"):
+        coarse_session().select(index)
+
+
+def test_steps_go_round():
+    session = coarse_session()
+    session.step(-1)
+    assert session.selected == len(session.dataset) - 1
+    session.step(+1)
+    assert session.selected == 0
+
+
+def test_the_worst_structure_is_shown_with_its_worst_atom(fitted):
+    fitted.select_worst()
+    error_n = fitted.fit.force_error_n[fitted.selected]
+    assert fitted.fit.max_force_error_s[fitted.selected] == np.nanmax(fitted.fit.max_force_error_s)
+    assert error_n[fitted.selected_atom] == error_n.max()
+    assert fitted.colour_by == "force error"
+
+
+def test_nothing_is_worst_before_a_fit():
+    session = coarse_session()
+    session.select_worst()
+    assert session.worst() is None
+    assert session.selected == 0
+
+
+# -- colours ----------------------------------------------------------------------------------------------------------
+
+
+def test_colours_are_offered_as_there_are_numbers_for_them(fitted):
+    session = coarse_session()
+    assert session.param["colour_by"].objects == ["element", "force"]
+    assert session.param["map_colour"].objects == ["group", "energy"]
+    assert fitted.param["colour_by"].objects == ["element", "force error", "local energy", "force"]
+    assert fitted.param["map_colour"].objects == ["group", "energy", "energy error", "force error"]
+
+
+@pytest.mark.parametrize("colour", ["force error", "local energy", "force"])
+def test_atoms_have_one_number_each(fitted, colour):
+    fitted.select(2)
+    fitted.colour_by = colour
+    colours = fitted.atom_colours()
+    assert colours.values_n.shape == (len(fitted.atoms),)
+    assert colours.limits[0] < colours.limits[1]
+    assert colours.unit in ("eV", "eV/Å")
+
+
+def test_elements_need_no_numbers(fitted):
+    fitted.colour_by = "element"
+    assert fitted.atom_colours() is None
+
+
+@pytest.mark.parametrize("colour", ["energy", "energy error", "force error"])
+def test_structures_have_one_number_each(fitted, colour):
+    fitted.map_colour = colour
+    values_s, name = fitted.map_values()
+    assert values_s.shape == (len(fitted.dataset),)
+    assert "(" in name
+    fitted.map_colour = "group"
+    assert fitted.map_values() is None
+
+
+def test_the_table_has_a_line_for_each_structure(fitted):
+    plain, full = coarse_session().table(), fitted.table()
+    assert "energy_error" not in plain
+    assert len(plain) == len(full) == len(fitted.dataset)
+    assert full["energy_error"].iloc[4] == pytest.approx(1000 * fitted.fit.energy_error_s[4])
+
+
+# -- data -------------------------------------------------------------------------------------------------------------
+
+
+def test_another_dataset_forgets_what_belonged_to_the_last():
+    session = fitted_session()
+    session.select(4, atom=2, colour_by="force error")
+    session.map_colour = "energy error"
+    session.open(few_structures(2))
+    session.jobs.wait()
+    assert session.fit is None
+    assert (session.selected, session.selected_atom, session.colour_by) == (0, None, "element")
+    assert session.map_colour == "group"
+    assert session.trajectory == []
+    assert len(session.structure_map.xy_sc) == len(session.dataset)
+
+
+def test_a_fit_of_the_last_dataset_is_dropped():
+    session = coarse_session()
+    session.start_fit()
+    session.open(few_structures(2))
+    session.jobs.wait()
+    assert session.fit is None
+    assert session.jobs.last_title == MAP_JOB
+
+
+def test_files_are_opened_and_an_unreadable_one_changes_nothing(own_file, tmp_path):
+    session = coarse_session()
+    session.read(own_file)
+    session.jobs.wait()
+    assert session.title == "mine.xyz"
+    assert len(session.dataset) == 6
+    bad = tmp_path / "bad.xyz"
+    bad.write_text("not a structure\n")
+    before = session.dataset
+    with pytest.raises(ValueError, match="bad.xyz"):
+        session.read(bad)
+    assert session.dataset is before
+    assert session.files == [own_file]
+
+
+def test_references_can_be_taken_from_another_key(tmp_path):
+    atoms = Atoms("H2", [[0, 0, 0], [0, 0, 0.75]])
+    atoms.info.update(REF_energy=-31.0, other_energy=-1.0)
+    path = tmp_path / "two.xyz"
+    atoms.write(path, format="extxyz")
+    session = Session(Dataset.read(path), files=[path])
+    session.read_with_keys(energy_key="other_energy")
+    assert session.dataset.energies[0] == -1.0
+    assert "energy_key='other_energy'" in code(session, "map")
+
+
+def test_a_bundled_set_has_no_other_keys():
+    with pytest.raises(ValueError, match="`files`"):
+        coarse_session().read_with_keys(energy_key="x")
+
+
+def test_the_split_follows_its_settings():
+    session = coarse_session()
+    session.test_fraction = 0.5
+    train, test = session.split()
+    assert len(test) == len(session.dataset) // 2
+    session.split_seed = 1
+    assert list(session.split()[1]) != list(test)
+    session.test_fraction = 0.0
+    assert [len(part) for part in session.split()] == [len(session.dataset), 0]
+
+
+def test_groups_of_one_are_split_as_a_whole():
+    data = few_structures(1)
+    session = Session(few_structures())
+    session.open(data)
+    assert session.split_by == "random"
+    assert len(session.split()[1]) >= 1
+
+
+def test_a_single_structure_is_all_there_is_to_fit():
+    session = coarse_session(few_structures()[[0]])
+    assert [len(part) for part in session.split()] == [1, 0]
+
+
+def test_molecules_offer_descriptors_of_molecules():
+    session = Session(molecules())
+    assert "CoulombMatrix" in session.descriptor.param["choice"].objects
+    assert "CoulombMatrix" not in coarse_session().descriptor.param["choice"].objects
+    session.descriptor.choice = "CoulombMatrix"
+    assert "local descriptor" in session.fit_problem()
+    session.start_map()
+    session.jobs.wait()
+    assert session.structure_map is not None, session.jobs.details
+
+
+def test_without_energies_there_is_nothing_to_fit(tmp_path):
+    atoms = Atoms("H2", [[0, 0, 0], [0, 0, 0.75]])
+    atoms.arrays["REF_forces"] = np.zeros((2, 3))
+    session = Session(Dataset.from_structures([atoms, atoms]))
+    assert session.fit_problem() == "no reference energies in these data"
+
+
+# -- molecular dynamics -----------------------------------------------------------------------------------------------
+
+
+def test_frames_arrive_and_the_first_shows_the_trajectory(fitted):
+    fitted.select(0)
+    fitted.dynamics.param.update(steps=20, every=2, repeats=1)
+    fitted.start_dynamics()
+    fitted.jobs.wait()
+    assert fitted.jobs.last_title == DYNAMICS_JOB
+    assert [frame.step for frame in fitted.trajectory] == list(range(0, 21, 2))
+    assert (fitted.showing, fitted.frame) == ("trajectory", 10)
+    fitted.select(1)
+    assert fitted.showing == "structure"
+
+
+def test_cancelled_dynamics_keeps_the_frames_it_had(fitted):
+    fitted.select(0)
+    fitted.dynamics.param.update(steps=100_000, every=1, repeats=1)
+    fitted.jobs.param.watch(lambda event: fitted.jobs.cancel() if event.new > 0 else None, "fraction")
+    fitted.start_dynamics()
+    fitted.jobs.wait()
+    assert fitted.jobs.outcome == "cancelled"
+    assert 1 <= len(fitted.trajectory) < 100_000
+
+
+def test_dynamics_needs_a_potential():
+    with pytest.raises(ValueError, match="`fit`"):
+        coarse_session().start_dynamics()
+
+
+def test_only_periodic_directions_are_repeated():
+    data = sample_data.load("silicon")
+    slab = next(k for k, atoms in enumerate(data.structures) if not atoms.pbc.all() or data.groups[k] == "slab")
+    session = Session(data)
+    session.select(slab)
+    session.dynamics.repeats = 2
+    assert len(session.start_atoms()) == len(session.atoms) * 2 ** int(session.atoms.pbc.sum())
+
+
+# -- settings and code ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("registry", "name"), [(DESCRIPTORS, n) for n in DESCRIPTORS] + [(MODELS, n) for n in MODELS])
+def test_every_registered_class_has_its_settings(registry, name):
+    settings = Settings(registry, name)
+    expected = [key for key, item in declared(registry[name]).items() if item.type is not tuple]
+    assert list(settings.declared()) == expected
+    assert all(settings.value(key) == item.default for key, item in settings.declared().items())
+
+
+def test_settings_keep_only_what_differs_from_the_defaults():
+    settings = Settings(DESCRIPTORS, "SOAP")
+    settings.set(cutoff=4.5, n_max=8)
+    assert settings.values == {"cutoff": 4.5}
+    settings.set(cutoff=5.0)
+    assert settings.values == {}
+    with pytest.raises(ValueError, match="`radius` is no hyperparameter of SOAP"):
+        settings.set(radius=3)
+
+
+def test_another_choice_forgets_the_values():
+    settings = Settings(DESCRIPTORS, "SOAP")
+    settings.set(cutoff=4.5)
+    settings.choice = "CoulombMatrix"
+    assert settings.values == {}
+
+
+def test_bad_values_are_refused_with_the_models_own_words():
+    session = coarse_session()
+    session.model.set(n_sparse=0)
+    assert "`n_sparse`: expected an integer from 1" in session.fit_problem()
+
+
+@pytest.mark.parametrize("what", WHAT)
+def test_the_code_runs_and_gives_what_the_session_has(what, tmp_path, capsys, own_file):
+    session = coarse_session()
+    session.read(own_file)
+    coarse(session).start_fit()
+    session.jobs.wait()
+    session.dynamics.param.update(steps=4, every=2, repeats=1)
+    program = tmp_path / "program.py"
+    program.write_text(code(session, what))
+    found = runpy.run_path(str(program))
+    if what == "map":
+        np.testing.assert_allclose(found["xy"], session.structure_map.xy_sc, atol=1e-9)
+    else:
+        np.testing.assert_allclose(
+            found["model"].predict(session.dataset).energies, session.fit.prediction.energies, atol=1e-8
+        )
+        assert f"force_rmse {session.fit.test_errors['force_rmse']:.4f}"[:16] in capsys.readouterr().out
+    if what == "dynamics":
+        assert found["frame"].step == 4
+
+
+def test_the_code_of_the_bundled_set_loads_it_by_name():
+    session = Session(sample_data.load("silicon"))
+    assert "data = sample_data.load('silicon')" in code(session, "fit")
+    compile(code(session, "dynamics"), "code", "exec")
+
+
+def test_unknown_code_is_refused():
+    with pytest.raises(ValueError, match="`what`"):
+        code(coarse_session(), "poem")
+
+
+def test_two_sessions_do_not_disturb_each_other():
+    """Both fit at once, each with its own settings, and get what each gets alone."""
+    first, second = coarse_session(), coarse_session()
+    second.model.set(n_sparse=10)
+    first.start_fit()
+    second.start_fit()
+    first.jobs.wait()
+    second.jobs.wait()
+    assert first.jobs.last_title == second.jobs.last_title == FIT_JOB
+    assert first.fit.model.n_sparse == 20
+    assert second.fit.model.n_sparse == 10
+    np.testing.assert_allclose(first.fit.prediction.energies, fitted_session().fit.prediction.energies, atol=1e-9)

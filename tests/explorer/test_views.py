@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import inspect
+
+import panel as pn
+import panel_material_ui as pmui
+import pytest
+from sessions import coarse, coarse_session, few_structures, fitted_session
+
+from potscope.core.descriptors import REGISTRY as DESCRIPTORS
+from potscope.core.models import REGISTRY as MODELS
+from potscope.explorer import views
+from potscope.explorer.session import DYNAMICS_JOB, Session
+from potscope.explorer.settings import Settings
+from potscope.explorer.views import controls
+from potscope.explorer.views.code import CodeButton
+from potscope.explorer.views.layout import chips, number, save_name
+from potscope.explorer.views.table import COLUMNS
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Session:
+    return fitted_session()
+
+
+def make(view: type, session: Session) -> pn.viewable.Viewer:
+    return view(session, {"Few": few_structures}) if view is views.DataView else view(session)
+
+
+def test_no_view_is_left_out():
+    found = {
+        member
+        for _, member in inspect.getmembers(views, inspect.isclass)
+        if issubclass(member, pn.viewable.Viewer) and member.__name__.endswith("View")
+    }
+    assert found == set(views.VIEWS)
+
+
+@pytest.mark.parametrize("view", views.VIEWS)
+def test_every_view_is_drawn_before_and_after_a_fit(view):
+    session = coarse_session()
+    root = pn.panel(make(view, session)).get_root()
+    session.start_map()
+    session.start_fit()
+    session.jobs.wait()
+    session.select_worst()
+    assert session.jobs.outcome == "done"
+    assert root is not None
+
+
+# -- controls ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("registry", "name"), [(DESCRIPTORS, n) for n in DESCRIPTORS] + [(MODELS, n) for n in MODELS])
+def test_every_hyperparameter_has_a_control_that_sets_it(registry, name):
+    settings = Settings(registry, name)
+    shown = controls.SettingsControls(settings, "Kind")
+    assert list(shown.widgets) == list(settings.declared())
+    for key, item in settings.declared().items():
+        widget = shown.widgets[key]
+        assert widget.value == item.default
+        assert item.unit in widget.label
+        assert item.doc.rstrip(".") in widget.description
+        if item.choices:
+            widget.value = item.choices[-1]
+            assert settings.value(key) == item.choices[-1]
+        elif item.type in (int, float):
+            widget.value = item.type(item.bounds[0])
+            assert settings.value(key) == item.bounds[0]
+        elif item.type is bool:
+            widget.value = not item.default
+            assert settings.value(key) is not item.default
+
+
+def test_controls_follow_the_settings():
+    settings = Settings(DESCRIPTORS, "SOAP")
+    shown = controls.SettingsControls(settings, "Descriptor")
+    settings.set(cutoff=4.5)
+    assert shown.widgets["cutoff"].value == 4.5
+    settings.choice = "CoulombMatrix"
+    assert list(shown.widgets) == list(settings.declared())
+    assert shown.choice.value == "CoulombMatrix"
+
+
+@pytest.mark.parametrize(("value", "step"), [(5.0, 0.1), (0.05, 0.001), (300.0, 10.0), (0.0, 0.1)])
+def test_steps_are_of_the_size_of_the_value(value, step):
+    assert controls.step(value) == pytest.approx(step)
+
+
+# -- what the views say -----------------------------------------------------------------------------------------------
+
+
+def test_the_header_names_data_and_model(fitted):
+    header = views.HeaderView(fitted)
+    assert "silicon" in header.words.object
+    assert "GAP #1" in header.words.object
+    assert "meV/atom" in header.words.object
+
+
+def test_the_inspector_names_what_is_selected(fitted):
+    inspector = views.InspectorView(fitted)
+    fitted.select(3)
+    assert fitted.dataset.ids[3] in inspector.heading.object
+    assert inspector.structure.frames[0] is fitted.atoms
+    assert "energy error" in inspector.facts.object
+
+
+def test_the_inspector_colours_the_worst_by_its_error(fitted):
+    inspector = views.InspectorView(fitted)
+    fitted.select_worst()
+    assert inspector.structure.scalar_name == "force error"
+    assert inspector.structure.selected == [fitted.selected_atom]
+    assert inspector.colour.value == "force error"
+    fitted.colour_by = "element"
+    assert inspector.structure.scalars is None
+
+
+def test_an_atom_picked_in_the_view_is_selected(fitted):
+    inspector = views.InspectorView(fitted)
+    fitted.select(2)
+    inspector.structure.picked = {"index": 1, "click": 1}
+    assert fitted.selected_atom == 1
+    assert "atom 1" in inspector.facts.object
+    inspector.structure.picked = {"index": None, "click": 2}
+    assert fitted.selected_atom is None
+
+
+def test_the_inspector_plays_the_trajectory(fitted):
+    inspector = views.InspectorView(fitted)
+    fitted.select(0)
+    fitted.dynamics.param.update(steps=10, every=5, repeats=1)
+    fitted.start_dynamics()
+    fitted.jobs.wait()
+    assert len(inspector.structure.frames) == 3
+    assert inspector.structure.frame == 2
+    assert "10\N{NO-BREAK SPACE}fs" in inspector.facts.object
+    fitted.select(1)
+    assert len(inspector.structure.frames) == 1
+
+
+def test_parity_rings_the_worst_force_of_what_is_selected(fitted):
+    parity = views.ParityView(fitted)
+    fitted.select_worst()
+    x, y = parity.forces.ring
+    atom_forces = fitted.dataset.forces[fitted.selected][fitted.selected_atom]
+    assert x in atom_forces
+    assert y in fitted.fit.prediction.forces[fitted.selected][fitted.selected_atom]
+
+
+def test_a_click_in_the_forces_selects_structure_and_atom(fitted):
+    parity = views.ParityView(fitted)
+    reference_p, predicted_p, structure_p, atom_p = fitted.fit.force_components()
+    p = int(abs(predicted_p - reference_p).argmax())
+    parity.forces._clicked(float(reference_p[p]), float(predicted_p[p]))
+    assert (fitted.selected, fitted.selected_atom) == (structure_p[p], atom_p[p])
+    assert fitted.colour_by == "force error"
+
+
+def test_a_click_in_the_map_selects(fitted):
+    view = views.MapView(fitted)
+    fitted.start_map()
+    fitted.jobs.wait()
+    x, y = fitted.structure_map.xy_sc[5]
+    view.plot._clicked(float(x), float(y))
+    placed = fitted.structure_map.xy_sc[fitted.selected]
+    assert tuple(placed) == pytest.approx((x, y), abs=1e-6)
+    assert view.plot.ring == pytest.approx((x, y), abs=1e-6)
+
+
+def test_the_map_offers_to_be_redrawn_once_it_is_stale():
+    session = coarse_session()
+    view = views.MapView(session)
+    assert not view.redraw.visible
+    session.start_map()
+    session.jobs.wait()
+    assert not view.redraw.visible
+    session.descriptor.set(cutoff=3.0)
+    assert view.redraw.visible
+
+
+def test_the_table_selects_and_follows(fitted):
+    view = views.TableView(fitted)
+    view.table.selected = 4
+    assert fitted.selected == 4
+    fitted.select(6)
+    assert view.table.selected == 6
+
+
+def test_the_table_gets_its_errors_with_the_fit():
+    session = coarse_session()
+    view = views.TableView(session)
+    assert view.table.sort_by == ""
+    assert set(view.table.data) == {"id", "group", "formula", "atoms", "energy"}
+    session.start_fit()
+    session.jobs.wait()
+    assert view.table.sort_by == "force_error"
+    assert view.table.data["force_error"][3] == session.fit.max_force_error_s[3]
+    assert [column["name"] for column in view.table.columns] == list(COLUMNS)
+    view.table.sort_by = "id"
+    session.start_fit()
+    session.jobs.wait()
+    assert view.table.sort_by == "id"  # what a person chose stays
+
+
+def test_the_fit_button_says_why_nothing_can_be_fitted():
+    session = coarse_session()
+    view = views.FitView(session)
+    assert not view.button.disabled
+    session.model.set(n_sparse=0)
+    assert view.button.disabled
+    assert "n_sparse" in view.words.object
+
+
+def test_the_fit_shows_its_errors(fitted):
+    view = views.FitView(fitted)
+    assert "test MAE" in view.words.object
+    assert f"{1000 * fitted.fit.test_errors['energy_mae']:.2f}" in view.words.object
+    assert view.download.filename == "silicon-gap-1.potscope"
+
+
+def test_a_failed_job_is_shown_with_its_traceback():
+    session = coarse_session()
+    view = views.ProblemView(session)
+
+    def fail(_: object) -> None:
+        raise ValueError("no <such> thing")
+
+    session.jobs.start("Fit", fail, lambda _: None)
+    session.jobs.wait()
+    assert view.alert.visible
+    assert view.alert.title == "Fit failed: no <such> thing"
+    assert "no &lt;such&gt; thing" in view.details.object
+    session.jobs.start("Fit", lambda _: None, lambda _: None)
+    session.jobs.wait()
+    assert not view.alert.visible
+
+
+def test_dynamics_shows_its_drift_only_at_constant_energy(fitted):
+    view = views.DynamicsView(fitted)
+    fitted.select(0)
+    for ensemble, shown in (("nve", True), ("langevin", False)):
+        fitted.dynamics.param.update(ensemble=ensemble, steps=20, every=5, repeats=1)
+        fitted.start_dynamics()
+        fitted.jobs.wait()
+        assert fitted.jobs.last_title == DYNAMICS_JOB
+        assert ("drift" in view.energy_words.object) is shown
+        assert view.controls["friction"].visible is not shown
+    assert view.player.end == 4
+
+
+# -- data -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def data_view(tmp_path):
+    session = coarse_session()
+    return views.DataView(session, {"Few structures": lambda: few_structures(2)})
+
+
+def upload(view: views.DataView, name: str, content: bytes) -> None:
+    view.upload.param.update(filename=name, value=content, mime_type="text/plain")
+
+
+def test_a_dropped_file_becomes_the_dataset(data_view, tmp_path):
+    path = tmp_path / "own.xyz"
+    few_structures()[:5].write(path)
+    upload(data_view, "../own.xyz", path.read_bytes())
+    assert not data_view.problem.visible, data_view.problem.object
+    assert len(data_view.session.dataset) == 5
+    assert data_view.choice.value == "own.xyz"
+    assert data_view.keys["energy"].value == "REF_energy"
+
+
+def test_a_bad_file_is_explained_and_changes_nothing(data_view):
+    before = data_view.session.dataset
+    upload(data_view, "bad.xyz", b"three\nwords\n")
+    assert data_view.problem.visible
+    assert "bad.xyz" in data_view.problem.object
+    assert data_view.session.dataset is before
+
+
+def test_a_bundled_set_is_chosen_by_its_title(data_view):
+    data_view.choice.value = "Few structures"
+    assert len(data_view.session.dataset) == len(few_structures(2))
+
+
+def test_another_key_is_read(data_view, tmp_path):
+    path = tmp_path / "own.xyz"
+    few_structures()[:5].write(path)
+    upload(data_view, "own.xyz", path.read_bytes())
+    data_view.keys["forces"].value = ""
+    assert data_view.session.dataset.n_forces == 0
+
+
+# -- small things -----------------------------------------------------------------------------------------------------
+
+
+def test_the_code_button_shows_the_program():
+    button = CodeButton(coarse(Session(few_structures())), "fit")
+    button.open()
+    assert button.window.open
+    assert "model.fit(train)" in button.text.value
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [((1.234, 2, "eV"), "1.23\N{NO-BREAK SPACE}eV"), ((-1.0, 1), "−1.0"), ((float("nan"), 1, "eV"), "–")],
+)
+def test_numbers(arguments, text):
+    assert number(*arguments) == text
+
+
+def test_long_legends_are_cut():
+    text = chips((("#112233", f"<g{k}>", "") for k in range(20)), most=14)
+    assert "and 6 more" in text
+    assert "&lt;g0&gt;" in text
+
+
+def test_names_of_files_are_plain():
+    assert save_name("GAP #1") == "gap-1"
+
+
+def test_material_widgets_are_used_throughout():
+    settings = Settings(DESCRIPTORS, "SOAP")
+    shown = controls.SettingsControls(settings, "Kind")
+    assert all(type(widget).__module__.startswith(pmui.__name__) for widget in shown.widgets.values())
