@@ -118,8 +118,9 @@ class Pairs:
         More axes may follow, for the forces of many energies at once.
         """
         forces = np.zeros((self.n_atoms, *dE_dD_pc.shape[1:]))
-        flat_pk = np.ascontiguousarray(dE_dD_pc, dtype=float).reshape(len(self.i_p), -1)
-        _scatter(self.i_p, self.j_p, flat_pk, forces.reshape(self.n_atoms, -1))
+        columns = int(np.prod(dE_dD_pc.shape[1:]))
+        flat_pk = np.ascontiguousarray(dE_dD_pc, dtype=float).reshape(len(self.i_p), columns)
+        _scatter(self.i_p, self.j_p, flat_pk, forces.reshape(self.n_atoms, columns))
         return forces
 
     def virials(self, dE_dD_pc: Array) -> Array:
