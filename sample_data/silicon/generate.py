@@ -31,6 +31,8 @@ ECUTWFC = 24.0  # Ry
 K_SPACING = 0.2894  # 1/Å: 4 × 4 × 4 for the cubic cell
 LATTICE_CONSTANT = 5.47  # Å, PBE with this pseudopotential
 SEED = 20161107
+CHECKED = ("rattled-050", "vacancy-001", "liquid-005")  # compared with finite differences
+STEP, SHEAR = 0.01, 0.002  # Å and strain, of the copies for that
 
 
 def k_grid(atoms: Atoms) -> tuple[int, int, int]:
@@ -216,15 +218,14 @@ def interleaved(everything: list[Atoms]) -> list[Atoms]:
 def finite_difference_copies(everything: list[Atoms]) -> list[Atoms]:
     """Copies of three configurations, moved along one coordinate or strained, both ways."""
     copies = []
-    step, shear = 0.01, 0.002
     for original in everything:
-        if original.info["id"] not in ("rattled-050", "vacancy-001", "liquid-005"):
+        if original.info["id"] not in CHECKED:
             continue
         for sign in (-1, 1):
             moved = original.copy()
-            moved.positions[3, 1] += sign * step
+            moved.positions[3, 1] += sign * STEP
             xx, xy = np.zeros((3, 3)), np.zeros((3, 3))
-            xx[0, 0], xy[0, 1], xy[1, 0] = sign * shear, sign * shear / 2, sign * shear / 2
+            xx[0, 0], xy[0, 1], xy[1, 0] = sign * SHEAR, sign * SHEAR / 2, sign * SHEAR / 2
             for name, atoms in (("y3", moved), ("xx", strain(original, xx)), ("xy", strain(original, xy))):
                 atoms.info = {"id": f"check-{original.info['id']}-{name}{sign:+d}", "group": "check"}
                 copies.append(atoms)
