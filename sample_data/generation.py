@@ -81,10 +81,14 @@ def run(
             print(f"{done}/{len(todo)} {future.result()}", flush=True)
 
 
-def collect(configurations: Sequence[Atoms], work: Path) -> list[Atoms]:
-    """The results that are there, in the order of `configurations`."""
-    found = [path for atoms in configurations if (path := result_file(work, atoms)).exists()]
-    return [frame for path in found for frame in ase.io.iread(path, index=":")]
+def collect(work: Path, groups: Sequence[str]) -> list[Atoms]:
+    """The results that are there, group by group, each in the order of its ids."""
+    return [
+        frame
+        for group in groups
+        for path in sorted(work.glob(f"{group}-[0-9]*.xyz"))
+        for frame in ase.io.iread(path, index=":")
+    ]
 
 
 def store(structures: Sequence[Atoms], path: Path) -> None:

@@ -239,15 +239,15 @@ def main() -> None:
     parser.add_argument("--collect", action="store_true", help="only gather what is there")
     parser.add_argument("--check", action="store_true", help="compute the copies for finite differences")
     arguments = parser.parse_args()
-    everything = configurations()
     if arguments.check:
-        generation.run(finite_difference_copies(everything), quantum_espresso, WORK, arguments.workers)
+        copies = finite_difference_copies(configurations())
+        generation.run(copies, quantum_espresso, WORK, arguments.workers)
         return
     if not arguments.collect:
-        generation.run(interleaved(everything), quantum_espresso, WORK, arguments.workers)
-    found = generation.collect(everything, WORK)
+        generation.run(interleaved(configurations()), quantum_espresso, WORK, arguments.workers)
+    found = generation.collect(WORK, list(GROUPS))
     generation.store(found, DATA)
-    print(f"{len(found)} of {len(everything)} configurations in {DATA.name}, {DATA.stat().st_size / 1000:.0f} kB")
+    print(f"{len(found)} configurations in {DATA.name}, {DATA.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
