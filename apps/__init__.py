@@ -1,0 +1,1 @@
+"""Pages that are served, each putting some of the views together, and the `potscope` command."""

@@ -6,8 +6,9 @@ import argparse
 import errno
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 5006
 MOST_MESSAGE_BYTES = 600 * 1024**2
 """Files dropped into the page arrive through the websocket."""
+
+QUANTITIES = ("energy", "forces", "stress", "group")
 
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  (only compared with)
 
@@ -36,6 +39,12 @@ def parser() -> argparse.ArgumentParser:
         help="structures with energies and forces: extended XYZ, an ASE database, or anything else ASE reads; "
         "several files become one data set; without any, the bundled silicon",
     )
+    for quantity in QUANTITIES:
+        arguments.add_argument(
+            f"--{quantity}-key",
+            metavar="KEY",
+            help=f"where the {quantity} is in the files, if it is not found by itself",
+        )
     arguments.add_argument("--port", type=int, default=DEFAULT_PORT, help="port to serve on (default: %(default)s)")
     arguments.add_argument(
         "--address", default="localhost", help="address to serve on (default: %(default)s, reachable from here alone)"
@@ -63,11 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser().parse_args(arguments)
     try:
         check_port(asked.address, asked.port)
-        dataset = read(asked.files) if asked.files else None
+        keys = {f"{name}_key": getattr(asked, f"{name}_key") for name in QUANTITIES}
+        keys = {name: key for name, key in keys.items() if key is not None}
+        dataset = read(asked.files, keys) if asked.files else None
     except Refused as refused:
-        print(f"potscope: error: {refused}", file=sys.stderr)
+        sys.stderr.write(f"potscope: error: {refused}\n")
         return 2
-    serve(dataset, asked.files, asked.port, asked.address, asked.show)
+    serve(dataset, asked.files, keys, asked.port, asked.address, asked.show)
     return 0
 
 
@@ -88,14 +99,18 @@ def check_port(address: str, port: int) -> None:
         raise Refused(f"--address: cannot serve on {address}, port {port} ({error.strerror})") from None
 
 
-def read(files: Sequence[str]) -> Dataset:
+def read(files: Sequence[str], keys: Mapping[str, str]) -> Dataset:
     """Read the files, or say in one line why they cannot be read."""
     from potscope.core import Dataset
 
     try:
-        return Dataset.read(*files)
+        return Dataset.read(*files, **keys)
     except (OSError, ValueError, TypeError) as error:
-        raise Refused(" ".join(str(error).split())) from None
+        message = " ".join(str(error).split())
+        for name in keys or [f"{quantity}_key" for quantity in QUANTITIES]:
+            message = message.replace(f"`{name}`", f"--{name.replace('_', '-')}")
+        named = any(Path(file).name in message for file in files)
+        raise Refused(message if named else f"{', '.join(files)}: {message}") from None
 
 
 def origins(address: str, port: int) -> list[str]:
@@ -108,7 +123,9 @@ def origins(address: str, port: int) -> list[str]:
     return [f"{host}:{port}" for host in sorted(hosts)]
 
 
-def serve(dataset: Dataset | None, files: Sequence[str], port: int, address: str, show: bool) -> None:
+def serve(
+    dataset: Dataset | None, files: Sequence[str], keys: Mapping[str, str], port: int, address: str, show: bool
+) -> None:
     """Serve the workbench; returns when the server has been interrupted."""
     import panel as pn
 
@@ -116,9 +133,10 @@ def serve(dataset: Dataset | None, files: Sequence[str], port: int, address: str
 
     opened = bundled_first() if dataset is None else dataset
     port = port or free_port(address)
-    print(f"potscope: {opened!r}", f"potscope: http://{address}:{port}  (Ctrl-C to stop)", sep="\n", flush=True)
+    sys.stdout.write(f"potscope: {opened!r}\npotscope: http://{address}:{port}  (Ctrl-C to stop)\n")
+    sys.stdout.flush()
     pn.serve(
-        {"/": lambda: workbench(opened, files)},
+        {"/": lambda: workbench(opened, files, keys)},
         port=port,
         address=address,
         websocket_origin=origins(address, port),

@@ -7,7 +7,7 @@ serves it with the bundled silicon; the `potscope` command does the same and tak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from potscope.explorer.views import (
     ProblemView,
     TableView,
 )
-from potscope.explorer.views.layout import card
+from potscope.explorer.views.layout import GRID_ONLY, card
 
 FIRST_SET = "silicon"
 FIT_TAB, PARITY_TAB, TABLE_TAB, DYNAMICS_TAB = range(4)
@@ -47,11 +47,18 @@ LAYOUT = """
   height: 100%;
   background: var(--panel-background-color);
 }
-:host > .problem { position: absolute; z-index: 10; top: 10px; left: 50%; transform: translateX(-50%); width: min(760px, 92%); }
+:host > .problem {
+  position: absolute;
+  z-index: 10;
+  top: 10px;
+  left: 50%;
+  transform: translateX(-50%);
+  width: min(760px, 92%);
+}
 :host > .map { grid-area: map; }
 :host > .inspector { grid-area: inspector; }
 :host > .work { grid-area: work; }
-:host > * { min-width: 0; min-height: 0; }
+:host > * { min-width: 0; min-height: 0 !important; }
 @media (max-width: 1150px) {
   :host {
     grid-template: "map" 400px "inspector" 460px "work" 520px / minmax(0, 1fr);
@@ -65,6 +72,10 @@ LAYOUT = """
 
 
 PAGE = "#loader { background: none; }"  # a page that is being drawn is not darkened
+
+
+# Panel adds up the least heights of what lies side by side in the tabs
+TABS = ":host, :host > .tabs { min-height: 0 !important; }"
 
 
 @cache
@@ -83,28 +94,41 @@ def sources() -> dict[str, Callable[[], Dataset]]:
     return {entry.title: lambda name=entry.name: bundled(name) for entry in sample_data.list()}  # type: ignore[misc]
 
 
-def workbench(dataset: Dataset | None = None, files: Sequence[str | Path] = ()) -> pmui.Page:
+def workbench(
+    dataset: Dataset | None = None, files: Sequence[str | Path] = (), keys: Mapping[str, str] | None = None
+) -> pmui.Page:
     """The page of one browser session.
 
     Parameters
     ----------
     dataset
         What to open; the bundled silicon without it.
-    files
-        Where it was read from.
+    files, keys
+        Where it was read from, and the keys that `Dataset.read` was asked to use.
     """
-    document = pn.state.curdoc
-    served = document is not None and document.session_context is not None
-    session = Session(
-        bundled_first() if dataset is None else dataset,
-        post=poster(document) if served else None,
-        files=[Path(file) for file in files],
-    )
+    return open_page(new_session(bundled_first() if dataset is None else dataset, files, keys))
+
+
+def new_session(dataset: Dataset, files: Sequence[str | Path] = (), keys: Mapping[str, str] | None = None) -> Session:
+    """A session whose jobs report to the page that is being made, if one is."""
+    document = served_document()
+    post = None if document is None else poster(document)
+    return Session(dataset, post=post, files=[Path(file) for file in files], keys=dict(keys or {}))
+
+
+def open_page(session: Session) -> pmui.Page:
+    """The page of a session; once it is on the screen, the map is drawn."""
     page = lay_out(session)
-    if served:
-        pn.state.onload(session.start_map)  # the shell and the first structure are drawn before it
+    if served_document() is not None:
+        pn.state.onload(session.start_map)
         pn.state.on_session_destroyed(lambda _: session.close())
     return page
+
+
+def served_document() -> Document | None:
+    """The document of the page that is being made; None in scripts and tests without a server."""
+    document = pn.state.curdoc
+    return document if document is not None and document.session_context is not None else None
 
 
 def poster(document: Document) -> Callable[[Callable[[], None]], Any]:
@@ -130,6 +154,7 @@ def lay_out(session: Session) -> pmui.Page:
         ("Table", TableView(session)),
         ("Molecular dynamics", dynamics),
         sizing_mode="stretch_both",
+        stylesheets=[TABS],
         margin=0,
     )
     areas = {
@@ -145,7 +170,7 @@ def lay_out(session: Session) -> pmui.Page:
         header=[HeaderView(session)],
         sidebar=[DataView(session, sources())],
         sidebar_width=290,
-        main=[pn.Column(*areas.values(), sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT])],
+        main=[pn.Column(*areas.values(), sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT, GRID_ONLY])],
         theme_config=style.THEME,
         theme_toggle=True,
         busy_indicator=None,

@@ -59,15 +59,13 @@ def _map(session: Session) -> Part:
 
 def _fit(session: Session) -> Part:
     if session.fit is None:
-        model, (train, test) = session.build_model(), session.split()
-        split = {"test": session.test_fraction, "by": session.split_by, "seed": session.split_seed}
+        model, split, has_test = session.build_model(), session.split_arguments(), len(session.split()[1]) > 0
     else:
-        model, split = session.fit.model, session.fit.split
-        train, test = session.fit.train_indices, session.fit.test_indices
+        model, split, has_test = session.fit.model, session.fit.split, len(session.fit.test_indices) > 0
     descriptor = model.descriptor
     arguments = ["descriptor", *(f"{name}={value!r}" for name, value in model.hyperparameters().items())]
     lines = [f"descriptor = {descriptor!r}", f"model = {type(model).__name__}({', '.join(arguments)})"]
-    if len(test):
+    if has_test:
         words = ", ".join(f"{name}={value!r}" for name, value in split.items())
         lines = [f"train, test = data.split({words})", *lines, "model.fit(train)"]
         lines += ["for name, error in metrics.summary(test, model.predict(test)).items():", "    print(name, error)"]

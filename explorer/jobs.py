@@ -44,7 +44,7 @@ class _Job:
     fraction: float = 0.0
     message: str = ""
     posted: bool = False
-    posted_at: float = 0.0
+    next_post: float = 0.0
 
 
 def _nothing() -> None:
@@ -165,16 +165,15 @@ class Jobs(param.Parameterized):
             if job.cancelled.is_set():
                 raise Cancelled(f"{job.title} was cancelled")
             job.fraction, job.message = min(max(float(fraction), 0.0), 1.0), message
-            now = time.monotonic()
-            if not job.posted and now - job.posted_at >= UPDATE_INTERVAL:
-                job.posted, job.posted_at = True, now
+            if not job.posted and time.monotonic() >= job.next_post:
+                job.posted = True
                 self._send(lambda: self._update(job))
 
         try:
             result = job.work(progress)
         except Cancelled:
             self._send(lambda: self._end(job, "cancelled"))
-        except Exception as error:  # the thread's boundary: whatever went wrong is told to the owner
+        except Exception as error:  # noqa: BLE001  the thread's boundary: whatever went wrong is told to the owner
             details, text = traceback.format_exc(), str(error) or type(error).__name__
             LOGGER.error("%s failed\n%s", job.title, details)
             self._send(lambda: self._end(job, "failed", error=text, details=details))
@@ -186,10 +185,13 @@ class Jobs(param.Parameterized):
             self._post(call)
 
     def _update(self, job: _Job) -> None:
-        job.posted = False
+        start = time.monotonic()
         if job is self._current and not self._closed:
             self._show(fraction=job.fraction, message=job.message)
             job.on_update()
+        end = time.monotonic()
+        job.next_post = max(start + UPDATE_INTERVAL, end + (end - start))  # half of the owner's time is for people
+        job.posted = False
 
     def _end(self, job: _Job, outcome: str, result: Any = None, error: str = "", details: str = "") -> None:
         """Tell the owner how the job ended, and start the next."""

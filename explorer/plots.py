@@ -13,6 +13,7 @@ import holoviews as hv
 import holoviews.plotting.bokeh
 import numpy as np
 from bokeh.models import HoverTool
+from numpy.typing import NDArray
 
 from potscope.explorer import style
 
@@ -86,7 +87,7 @@ def thin_out(error_n: Array, most: int = MOST_POINTS, seed: int = 0) -> IntArray
 # -- the common style --------------------------------------------------------------------------------------------
 
 
-def _without_logo(plot: Any, element: Any) -> None:
+def _without_logo(plot: Any, _: hv.Element) -> None:
     """HoloViews hook: no logo, and a toolbar that shows only while the mouse is over the plot."""
     plot.state.toolbar.logo = None
     plot.state.toolbar.autohide = True
@@ -95,7 +96,7 @@ def _without_logo(plot: Any, element: Any) -> None:
 def _hover(*tooltips: tuple[str, str]) -> Any:
     """HoloViews hook: a hover tool for this element alone, that names one point at a time."""
 
-    def add(plot: Any, element: Any) -> None:
+    def add(plot: Any, _: hv.Element) -> None:
         renderer = plot.handles["glyph_renderer"]
         if not any(isinstance(tool, HoverTool) and renderer in tool.renderers for tool in plot.state.tools):
             plot.state.add_tools(
@@ -250,7 +251,7 @@ def _parity(data: dict[str, Any], tooltips: Sequence[tuple[str, str]], unit: str
 
 
 def energy_parity(
-    reference_s: Array, predicted_s: Array, is_test_s: Array, ids: Sequence[str], groups: Sequence[str]
+    reference_s: Array, predicted_s: Array, is_test_s: NDArray[np.bool_], ids: Sequence[str], groups: Sequence[str]
 ) -> hv.Overlay:
     """Predicted against reference energies, eV/atom, one point a structure; `order` is the structure's index."""
     data = {
@@ -273,7 +274,7 @@ def energy_parity(
 def force_parity(
     reference_p: Array,
     predicted_p: Array,
-    is_test_p: Array,
+    is_test_p: NDArray[np.bool_],
     ids: Sequence[str],
     groups: Sequence[str],
     structure_p: IntArray,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from ase import Atoms
 
-    from potscope.core._types import Array
+    from potscope.core._types import Array, IntArray
     from potscope.core.dynamics import Frame
 
 MAP_JOB, FIT_JOB, DYNAMICS_JOB = "Map", "Fit", "Molecular dynamics"
@@ -175,7 +175,7 @@ class Session(param.Parameterized):
             self._offer_colours()
 
     @param.depends("dataset", "test_fraction", "split_by", "split_seed")
-    def split(self) -> tuple[Array, Array]:
+    def split(self) -> tuple[IntArray, IntArray]:
         """Indices of the structures to fit, and of those kept for testing."""
         if len(self.dataset) < 2 or self.test_fraction == 0:
             return np.arange(len(self.dataset)), np.arange(0)

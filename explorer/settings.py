@@ -43,6 +43,11 @@ class Settings(param.Parameterized):
         """The chosen class."""
         return self.registry[self.choice]
 
+    @property
+    def title(self) -> str:
+        """The name of the chosen class in the field."""
+        return str(getattr(self.chosen, "title", self.choice))
+
     def declared(self) -> dict[str, Hyperparameter]:
         """The hyperparameters a person may set, by name; the elements follow from the data and are left out."""
         return {name: item for name, item in declared(self.chosen).items() if item.type is not tuple}

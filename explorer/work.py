@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from potscope.core.progress import Progress, part, silent
 
@@ -80,7 +81,7 @@ class Fit:
         return f"{type(self.model).__name__} #{self.number}"
 
     @cached_property
-    def is_test_s(self) -> Array:
+    def is_test_s(self) -> NDArray[np.bool_]:
         """Whether each structure was kept for testing."""
         return np.isin(np.arange(len(self.dataset)), self.test_indices)
 

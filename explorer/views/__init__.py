@@ -14,4 +14,16 @@ from potscope.explorer.views.table import TableView
 
 VIEWS = (DataView, DynamicsView, FitView, HeaderView, InspectorView, MapView, ParityView, ProblemView, TableView)
 
-__all__ = [*(view.__name__ for view in VIEWS), "JobProgress", "VIEWS"]
+__all__ = [
+    "VIEWS",
+    "DataView",
+    "DynamicsView",
+    "FitView",
+    "HeaderView",
+    "InspectorView",
+    "JobProgress",
+    "MapView",
+    "ParityView",
+    "ProblemView",
+    "TableView",
+]

@@ -10,6 +10,8 @@ import panel_material_ui as pmui
 from potscope.explorer.code import code
 from potscope.explorer.session import Session
 
+MONOSPACE = {"& textarea": {"fontFamily": "monospace", "fontSize": "13px", "lineHeight": 1.5, "whiteSpace": "pre"}}
+
 
 class CodeButton(pn.viewable.Viewer):
     """Opens a window with the program that reproduces a view, to be copied.
@@ -28,12 +30,9 @@ class CodeButton(pn.viewable.Viewer):
         self.button = pmui.Button(
             label="Show code", variant="text", size="small", margin=0, on_click=lambda _: self.open()
         )
-        self.text = pn.widgets.TextAreaInput(
-            disabled=False, rows=18, sizing_mode="stretch_width", margin=0,
-            stylesheets=[".bk-input { font-family: monospace; font-size: 13px; white-space: pre; overflow-x: auto; }"],
-        )  # fmt: skip
-        self.copy = pmui.Button(label="Copy", variant="contained", size="small", margin=0)
-        self.copy.js_on_click(args={"text": self.text}, code="navigator.clipboard.writeText(text.value)")
+        self.text = pmui.TextAreaInput(rows=18, max_rows=30, sizing_mode="stretch_width", margin=0, sx=MONOSPACE)
+        self.copy = pmui.Button(label="Copy", variant="contained", size="small", margin=(10, 0, 0, 0))
+        self.copy.js_on_click(args={"text": self.text}, code="navigator.clipboard.writeText(text.data.value)")
         self.window = pmui.Dialog(
             self.text, self.copy, title="The same in Python", open=False, width_option="md",
             close_on_click=True, show_close_button=True,

@@ -9,6 +9,7 @@ import panel_material_ui as pmui
 
 from potscope.core.hyperparameters import Hyperparameter
 from potscope.explorer.settings import Settings
+from potscope.explorer.views.layout import GRID_ONLY
 
 GRID = """
 :host {
@@ -17,7 +18,6 @@ GRID = """
   gap: 10px 12px;
   align-content: start;
 }
-:host > .wide { grid-column: span 2; }
 """
 
 
@@ -79,7 +79,7 @@ class SettingsControls(pn.viewable.Viewer):
         self.settings = settings
         self.choice = pmui.Select(
             label=kind,
-            options=self._titles(),
+            options=list(settings.param["choice"].objects),
             value=settings.choice,
             size="small",
             sizing_mode="stretch_width",
@@ -87,16 +87,18 @@ class SettingsControls(pn.viewable.Viewer):
         )
         self.choice.param.watch(lambda event: settings.param.update(choice=event.new), "value")
         self.widgets: dict[str, pn.widgets.Widget] = {}
-        self.grid = pn.Column(sizing_mode="stretch_width", margin=0, stylesheets=[GRID])
+        self.grid = pn.Column(sizing_mode="stretch_width", margin=0, stylesheets=[GRID, GRID_ONLY])
         settings.param.watch(lambda _: self._fill(), "choice")
+        settings.param.watch(lambda _: self._fill(), "choice", what="objects")
         settings.param.watch(lambda _: self._follow(), "values")
         self._fill()
 
-    def _titles(self) -> dict[str, str]:
-        return {self.settings.registry[name].title: name for name in self.settings.param["choice"].objects}
-
     def _fill(self) -> None:
-        self.choice.param.update(options=self._titles(), value=self.settings.choice)
+        self.choice.param.update(
+            options=list(self.settings.param["choice"].objects),
+            value=self.settings.choice,
+            description=self.settings.title,
+        )
         items = self.settings.declared()
         self.widgets = {name: control(item, self.settings.value(name)) for name, item in items.items()}
         for name, widget in self.widgets.items():

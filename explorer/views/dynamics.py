@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import holoviews as hv
@@ -11,22 +13,25 @@ import panel_material_ui as pmui
 import param
 
 from potscope.core import dynamics
+from potscope.core.dynamics import Frame
 from potscope.explorer import plots
 from potscope.explorer.session import DYNAMICS_JOB, MEV, DynamicsSettings, Session
 from potscope.explorer.structure_view import StructureView
 from potscope.explorer.views.code import CodeButton
 from potscope.explorer.views.controls import GRID
 from potscope.explorer.views.jobs import JobProgress
-from potscope.explorer.views.layout import chip, html, number
+from potscope.explorer.views.layout import GRID_ONLY, chip, html, number
 from potscope.explorer.views.plot import pane
 
 LAYOUT = """
 :host { display: grid !important; grid-template-columns: minmax(280px, 400px) minmax(0, 1fr) minmax(0, 1fr);
-        grid-template-rows: minmax(0, 1fr); grid-auto-rows: 0; gap: 8px 14px; padding: 6px 14px 4px; box-sizing: border-box; height: 100%; }
+        grid-template-rows: minmax(0, 1fr); gap: 8px 14px; padding: 6px 14px 4px; box-sizing: border-box; }
 @container (max-width: 760px) {
-  :host { grid-template-columns: minmax(0, 1fr); grid-template-rows: none; grid-auto-rows: minmax(230px, auto); overflow-y: auto; }
+  :host { grid-template: none / minmax(0, 1fr); grid-auto-rows: minmax(230px, auto); overflow-y: auto; }
 }
 """
+
+MOST_POINTS = 2000
 
 CONTROLS = ("ensemble", "temperature", "timestep", "steps", "every", "repeats", "friction", "seed")
 LABELS = {
@@ -58,13 +63,19 @@ def control(settings: DynamicsSettings, name: str) -> pn.widgets.Widget:
 class DynamicsView(pn.viewable.Viewer):
     """Runs from the selected structure; frames appear in the 3D view as they come and can be played afterwards."""
 
+    traces = param.Array(
+        default=np.empty((4, 0)), doc="Times, potential and total energies, temperatures of the frames."
+    )
+
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
         self.session = session
+        self._first: Frame | None = None
+        self._ensemble = session.dynamics.ensemble
         self.controls = {name: control(session.dynamics, name) for name in CONTROLS}
         self.button = pmui.Button(
             label="Run", variant="contained", color="primary", margin=0, sizing_mode="stretch_width",
-            on_click=lambda _: session.start_dynamics(),
+            on_click=lambda _: self._run(),
         )  # fmt: skip
         self.words = html()
         self.progress = JobProgress(session, DYNAMICS_JOB)
@@ -75,23 +86,23 @@ class DynamicsView(pn.viewable.Viewer):
         )  # fmt: skip
         self.code = CodeButton(session, "dynamics")
         self.energy_words, self.temperature_words = html(), html()
-        self.energies, self.temperatures = self._traces()
+        self.energies, self.temperatures = self._plots()
         self.player.param.watch(self._play, "value")
-        session.param.watch(lambda *_: self._follow(), ["trajectory", "fit", "selected", "dataset"])
-        session.dynamics.param.watch(lambda *_: self._follow(), ["repeats", "ensemble", "steps", "timestep"])
-        session.jobs.param.watch(lambda *_: self._follow(), ["title", "waiting"])
-        self._follow()
+        session.param.watch(lambda *_: self._take_frames(), "trajectory")
+        session.param.watch(lambda *_: self._offer(), ["fit", "selected", "dataset"])
+        session.dynamics.param.watch(lambda *_: self._offer(), ["repeats", "ensemble", "steps", "timestep"])
+        session.jobs.param.watch(lambda *_: self._offer(), ["title", "waiting"])
+        self._offer()
 
     def play_in(self, structure: StructureView) -> None:
         """Let the browser move the frames of a 3D view with the player, without asking Python."""
         self.player.jslink(structure, value="frame")
 
-    def _traces(self) -> tuple[pn.pane.HoloViews, pn.pane.HoloViews]:
-        frames = hv.streams.Params(self.session, ["trajectory"])
-        energies = hv.DynamicMap(lambda trajectory: plots.energy_traces(*_columns(trajectory)[:3]), streams=[frames])
+    def _plots(self) -> tuple[pn.pane.HoloViews, pn.pane.HoloViews]:
+        stream = hv.streams.Params(self, ["traces"])
+        energies = hv.DynamicMap(lambda traces: plots.energy_traces(*_thinned(traces)[:3]), streams=[stream])
         temperatures = hv.DynamicMap(
-            lambda trajectory: plots.temperature_trace(_columns(trajectory)[0], _columns(trajectory)[3]),
-            streams=[frames],
+            lambda traces: plots.temperature_trace(*_thinned(traces)[[0, 3]]), streams=[stream]
         )
         return pane(energies), pane(temperatures)
 
@@ -99,47 +110,61 @@ class DynamicsView(pn.viewable.Viewer):
         if event.new < len(self.session.trajectory):
             self.session.param.update(frame=event.new, showing="trajectory")
 
-    def _follow(self) -> None:
-        session, settings = self.session, self.session.dynamics
-        running = session.jobs.title == DYNAMICS_JOB or DYNAMICS_JOB in session.jobs.waiting
-        frames = len(session.trajectory)
+    @property
+    def _running(self) -> bool:
+        jobs = self.session.jobs
+        return jobs.title == DYNAMICS_JOB or DYNAMICS_JOB in jobs.waiting
+
+    def _take_frames(self) -> None:
+        """Add the numbers of the frames that have come to the traces."""
+        frames = self.session.trajectory
+        same_run = bool(frames) and frames[0] is self._first and len(frames) >= self.traces.shape[1]
+        known = self.traces if same_run else np.empty((4, 0))
+        self._first = frames[0] if frames else None
+        self.traces = np.hstack([known, _numbers(frames[known.shape[1] :])])
+        self._describe()
+
+    def _offer(self) -> None:
+        """What can be done now: run, cancel or play."""
+        session, settings, running = self.session, self.session.dynamics, self._running
         self.button.param.update(visible=not running, disabled=session.fit is None)
         self.controls["friction"].visible = settings.ensemble == "langevin"
-        self.player.visible = frames > 1 and not running
-        if self.player.visible and self.player.end != frames - 1:
-            self.player.param.update(end=frames - 1, value=frames - 1)
+        last = len(session.trajectory) - 1
+        self.player.visible = last > 0 and not running
+        if self.player.visible and self.player.end != last:
+            self.player.param.update(end=last, value=last)
         if session.fit is None:
             self.words.object = '<span class="quiet">Fit a potential first: the dynamics runs with it.</span>'
-        else:
-            atoms = len(session.start_atoms())
+        elif not running:
             time = settings.steps * settings.timestep / 1000
             self.words.object = (
-                f'<span class="quiet">From <b>{session.dataset.ids[session.selected]}</b>: {atoms} atoms, '
-                f"{time:g} ps with {session.fit.label}.</span>"
+                f'<span class="quiet">From <b>{escape(session.dataset.ids[session.selected])}</b>: '
+                f"{len(session.start_atoms())} atoms, {time:g} ps with {session.fit.label}.</span>"
             )
         self._describe()
 
     def _describe(self) -> None:
-        time_f, _, _, temperature_f = _columns(self.session.trajectory)
-        drift = ""
-        if len(time_f) > 2 and self.session.dynamics.ensemble == "nve":
-            slope = number(dynamics.energy_drift(self.session.trajectory), 2, "meV/atom/ps", sign=True)
+        """The headings of the plots: which curve is which, and what the numbers come to."""
+        frames, temperature_f = self.session.trajectory, self.traces[3]
+        curves = "".join(chip(colour, name) for name, colour in plots.ENERGY_COLOURS.items())
+        drift = temperature = ""
+        if len(frames) > 2 and not self._running and self._ensemble == "nve":
+            slope = number(dynamics.energy_drift(frames), 2, "meV/atom/ps", sign=True)
             drift = f'<span class="chip quiet number">drift of the total {slope}</span>'
-        self.energy_words.object = (
-            '<div class="chips"><span class="title">Energy</span>'
-            + "".join(chip(colour, name) for name, colour in plots.ENERGY_COLOURS.items())
-            + f"{drift}</div>"
-        )
-        self.temperature_words.object = '<span class="title">Temperature</span>'
-        if len(time_f) < 3:
-            return
-        mean, spread = np.mean(temperature_f), np.std(temperature_f)
-        self.temperature_words.object += f' <span class="quiet number">{mean:.0f} ± {spread:.0f} K</span>'
+        if len(temperature_f) > 2:
+            mean, spread = temperature_f.mean(), temperature_f.std()
+            temperature = f'<span class="chip quiet number">{mean:.0f} ± {spread:.0f} K</span>'
+        self.energy_words.object = f'<div class="chips"><span class="title">Energy</span>{curves}{drift}</div>'
+        self.temperature_words.object = f'<div class="chips"><span class="title">Temperature</span>{temperature}</div>'
+
+    def _run(self) -> None:
+        self._ensemble = self.session.dynamics.ensemble
+        self.session.start_dynamics()
 
     def __panel__(self) -> pn.viewable.Viewable:
         stretch: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
         left = pn.Column(
-            pn.Column(*self.controls.values(), stylesheets=[GRID], **stretch),
+            pn.Column(*self.controls.values(), stylesheets=[GRID, GRID_ONLY], **stretch),
             self.words,
             self.button,
             self.progress,
@@ -153,15 +178,19 @@ class DynamicsView(pn.viewable.Viewer):
             pn.Column(words, plot, sizing_mode="stretch_both", margin=0)
             for words, plot in ((self.energy_words, self.energies), (self.temperature_words, self.temperatures))
         ]
-        return pn.Column(left, *plots_, sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT])
+        return pn.Column(left, *plots_, sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT, GRID_ONLY])
 
 
-def _columns(trajectory: list[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Times (fs), potential and total energies (meV/atom), temperatures (K) of the frames."""
-    if not trajectory:
-        return np.empty(0), np.empty(0), np.empty(0), np.empty(0)
-    n_atoms = len(trajectory[0].atoms)
-    time_f = np.array([frame.time for frame in trajectory])
-    potential_f = np.array([frame.potential_energy for frame in trajectory]) * MEV / n_atoms
-    kinetic_f = np.array([frame.kinetic_energy for frame in trajectory]) * MEV / n_atoms
-    return time_f, potential_f, potential_f + kinetic_f, np.array([frame.temperature for frame in trajectory])
+def _numbers(frames: Sequence[Frame]) -> np.ndarray:
+    """Time (fs), potential and total energy (meV/atom) and temperature (K) of each frame, shape (4, frames)."""
+    rows = [
+        (frame.time, MEV * frame.potential_energy / len(frame.atoms), MEV * frame.total_energy / len(frame.atoms),
+         frame.temperature)
+        for frame in frames
+    ]  # fmt: skip
+    return np.array(rows, dtype=float).reshape(-1, 4).T
+
+
+def _thinned(traces: np.ndarray) -> np.ndarray:
+    """As many frames as a curve on the screen can show."""
+    return traces[:, :: max(1, traces.shape[1] // MOST_POINTS)]

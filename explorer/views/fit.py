@@ -11,7 +11,8 @@ from potscope.explorer.session import FIT_JOB, MEV, Session
 from potscope.explorer.views.code import CodeButton
 from potscope.explorer.views.controls import SettingsControls
 from potscope.explorer.views.jobs import JobProgress
-from potscope.explorer.views.layout import html, number, save_name
+from potscope.explorer.views.layout import GRID_ONLY, html, number, save_name
+from potscope.explorer.work import Fit
 
 LAYOUT = """
 :host { display: grid !important; grid-template-columns: minmax(0, 1fr) minmax(260px, 340px); gap: 14px 28px;
@@ -44,6 +45,7 @@ class FitView(pn.viewable.Viewer):
             callback=self._saved, filename="model.potscope", label="Save the potential", size="small", margin=0,
             visible=False, auto=True,
         )  # fmt: skip
+        self.download.variant = "outlined"  # given above, it would be taken for the deprecated `button_style` too
         self.code = CodeButton(session, "fit")
         session.param.watch(lambda *_: self._follow(), ["fit", "dataset", "test_fraction", "split_by"])
         session.jobs.param.watch(lambda *_: self._follow(), ["title", "waiting"])
@@ -68,16 +70,14 @@ class FitView(pn.viewable.Viewer):
         elif problem:
             self.words.object = f'<span class="worse">Cannot be fitted: {problem}</span>'
         elif session.fit is not None:
-            self.words.object = self._results()
+            self.words.object = self._results(session.fit)
         else:
             train, test = session.split()
             self.words.object = (
                 f'<span class="quiet">Learns from {len(train)} structures, is tested on {len(test)} others.</span>'
             )
 
-    def _results(self) -> str:
-        fit = self.session.fit
-        assert fit is not None
+    def _results(self, fit: Fit) -> str:
         rows = []
         for name, mae, rmse, scale, digits, unit in ERRORS:
             cells = [
@@ -88,8 +88,8 @@ class FitView(pn.viewable.Viewer):
             if any("–" not in cell for cell in cells):
                 rows.append(f'<tr><td>{name}</td>{"".join(cells)}<td class="quiet">{unit}</td></tr>')
         return (
-            f"<b>{fit.label}</b> <span class='quiet'>fitted in {fit.seconds:.0f} s to {len(fit.train_indices)} structures, "
-            f"{len(fit.test_indices)} for testing</span>"
+            f"<b>{fit.label}</b> <span class='quiet'>fitted in {fit.seconds:.0f} s to {len(fit.train_indices)} "
+            f"structures, {len(fit.test_indices)} for testing</span>"
             '<table><tr><th></th><th class="number">train MAE</th><th class="number">RMSE</th>'
             '<th class="number">test MAE</th><th class="number">RMSE</th><th></th></tr>' + "".join(rows) + "</table>"
         )
@@ -108,4 +108,4 @@ class FitView(pn.viewable.Viewer):
             styles={"gap": "10px"},
             **stretch,
         )
-        return pn.Column(controls, action, sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT])
+        return pn.Column(controls, action, sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT, GRID_ONLY])

@@ -34,7 +34,8 @@ class HeaderView(pn.viewable.Viewer):
     def _follow(self) -> None:
         data, fit = self.session.dataset, self.session.fit
         name = self.session.title
-        words = f"<b>{escape(name)}</b>&ensp;<span class='quiet'>{len(data):,} structures of {' '.join(data.species)}</span>"
+        contents = f"{len(data):,} structures of {' '.join(data.species)}"
+        words = f"<b>{escape(name)}</b>&ensp;<span class='quiet'>{contents}</span>"
         if fit is not None:
             words += f"&emsp;<b>{escape(fit.label)}</b>&ensp;<span class='quiet'>{_errors(fit)}</span>"
         self.words.object = f'<span class="words">{words}</span>'

@@ -12,7 +12,7 @@ import param
 from potscope.explorer import style
 from potscope.explorer.session import DYNAMICS_JOB, ELEMENT, FORCE, FORCE_ERROR, LOCAL_ENERGY, MEV, Session
 from potscope.explorer.structure_view import StructureView
-from potscope.explorer.views.layout import card, facts, header, html, number
+from potscope.explorer.views.layout import card, chip, facts, header, html, number
 
 COLOURS = {ELEMENT: "element", FORCE: "reference force", FORCE_ERROR: "force error", LOCAL_ENERGY: "local energy"}
 
@@ -128,8 +128,8 @@ class InspectorView(pn.viewable.Viewer):
         frame = session.trajectory[min(session.frame, len(session.trajectory) - 1)]
         n_atoms = len(frame.atoms)
         self.heading.object = (
-            f'<span class="title">{frame.atoms.get_chemical_formula()}</span> <span class="quiet">molecular dynamics with '
-            f"{session.fit.label if session.fit else ''}</span>"
+            f'<span class="title">{frame.atoms.get_chemical_formula()}</span> '
+            f'<span class="quiet">molecular dynamics with {session.fit.label if session.fit else ""}</span>'
         )
         rows = [
             ("time", number(frame.time, 0, "fs")),
@@ -145,10 +145,8 @@ class InspectorView(pn.viewable.Viewer):
         group = data.groups[index]
         colour = style.group_colours(data.groups)[group]
         used = "" if fit is None else " · for testing" if fit.is_test_s[index] else " · for training"
-        self.heading.object = (
-            f'<span class="title">{escape(data.ids[index])}</span>&ensp;<span class="chip quiet">'
-            f'<span class="dot" style="background:{colour}"></span>{escape(group)} · {index + 1} of {len(data)}{used}</span>'
-        )
+        place = chip(colour, group, f"· {index + 1} of {len(data)}{used}")
+        self.heading.object = f'<span class="title">{escape(data.ids[index])}</span>&ensp;{place}'
         rows = [
             ("formula", session.atoms.get_chemical_formula()),
             ("energy", number(data.energies[index] / data.n_atoms[index], 4, "eV/atom")),

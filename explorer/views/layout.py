@@ -11,6 +11,10 @@ import panel as pn
 
 from potscope.explorer import style
 
+GRID_ONLY = ":host { min-height: 0 !important; } :host > .scroll-button { display: none; }"
+"""For columns laid out as grids: the button that Panel adds to every column would be one of the cells, and the least
+height that it reckons is that of a column."""
+
 CARD = """
 :host {
   background: var(--panel-surface-color);

@@ -46,7 +46,7 @@ class MapView(pn.viewable.Viewer):
             options={COLOURS[name]: name for name in session.param["map_colour"].objects}, value=session.map_colour
         )
         placed = session.structure_map
-        self.plot.pane.visible = self.legend.visible = placed is not None
+        self.plot.area.visible = self.legend.visible = placed is not None
         self.waiting.visible = placed is None
         if placed is None:
             return

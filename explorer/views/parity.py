@@ -9,14 +9,15 @@ import panel as pn
 
 from potscope.explorer import plots, style
 from potscope.explorer.session import FORCE_ERROR, MEV, Session
-from potscope.explorer.views.layout import chip, html, number
+from potscope.explorer.views.layout import GRID_ONLY, chip, html, number
 from potscope.explorer.views.plot import ClickablePlot, pane
+from potscope.explorer.work import Fit
 
 LAYOUT = """
-:host { display: grid !important; grid-template: minmax(0, 1fr) / repeat(3, minmax(0, 1fr)); grid-auto-rows: 0;
-        gap: 4px 12px; padding: 10px 10px 4px; box-sizing: border-box; height: 100%; }
+:host { display: grid !important; grid-template: minmax(0, 1fr) / repeat(3, minmax(0, 1fr));
+        gap: 4px 12px; padding: 10px 10px 4px; box-sizing: border-box; }
 @container (max-width: 760px) {
-  :host { grid-template-columns: minmax(0, 1fr); grid-template-rows: none; grid-auto-rows: 340px; overflow-y: auto; }
+  :host { grid-template: none / minmax(0, 1fr); grid-auto-rows: 340px; overflow-y: auto; }
 }
 """
 
@@ -49,24 +50,23 @@ class ParityView(pn.viewable.Viewer):
             predicted_s,
         )
         self.energy_words.object = _words("Energy", "energy", MEV, 1, "meV/atom", fit)
-        self._draw_forces()
-        self._draw_groups()
+        self._draw_forces(fit)
+        self._draw_groups(fit)
         self._mark()
 
-    def _draw_forces(self) -> None:
-        fit = self.session.fit
-        assert fit is not None
+    def _draw_forces(self, fit: Fit) -> None:
         reference_p, predicted_p, structure_p, atom_p = fit.force_components()
         shown = plots.thin_out(predicted_p - reference_p)
         self._structure_p, self._atom_p = structure_p[shown], atom_p[shown]
         self._drawn_forces = np.column_stack([reference_p[shown], predicted_p[shown]])
         words = _words("Forces", "force", 1.0, 3, "eV/Å", fit)
         if len(shown) < len(reference_p):
-            words += f' <span class="quiet">{len(shown):,} of {len(reference_p):,} components drawn, the worst among them</span>'
+            drawn = f"{len(shown):,} of {len(reference_p):,} components drawn, the worst among them"
+            words += f' <span class="quiet">{drawn}</span>'
         self.force_words.object = (
             words if len(shown) else '<span class="title">Forces</span> <span class="quiet">no references</span>'
         )
-        self.forces.pane.visible = bool(len(shown))
+        self.forces.area.visible = bool(len(shown))
         if len(shown):
             element = plots.force_parity(
                 reference_p[shown], predicted_p[shown], fit.is_test_s[self._structure_p],
@@ -74,9 +74,7 @@ class ParityView(pn.viewable.Viewer):
             )  # fmt: skip
             self.forces.show(element, reference_p[shown], predicted_p[shown])
 
-    def _draw_groups(self) -> None:
-        fit = self.session.fit
-        assert fit is not None
+    def _draw_groups(self, fit: Fit) -> None:
         colours = style.group_colours(fit.dataset.groups)
         which = "test" if len(fit.test_indices) else "training"
         self.group_words.object = f'<span class="title">Groups</span> <span class="quiet">{which} structures</span>'
@@ -111,11 +109,11 @@ class ParityView(pn.viewable.Viewer):
             panel(self.group_words, self.groups),
             sizing_mode="stretch_both",
             margin=0,
-            stylesheets=[LAYOUT],
+            stylesheets=[LAYOUT, GRID_ONLY],
         )
 
 
-def _words(name: str, key: str, scale: float, digits: int, unit: str, fit: Any) -> str:
+def _words(name: str, key: str, scale: float, digits: int, unit: str, fit: Fit) -> str:
     """The heading of a parity plot, which is its legend too: the errors of what was fitted and of what was not."""
     parts = [f'<span class="title">{name}</span>']
     for label, colour, errors in (("train", style.TRAIN, fit.train_errors), ("test", style.TEST, fit.test_errors)):

@@ -35,6 +35,7 @@ class ClickablePlot(pn.viewable.Viewer):
         self._x_n = self._y_n = np.empty(0)
         self._ranges: hv.streams.RangeXY | None = None
         self.pane = pane()
+        self.area = pn.Column(self.pane, sizing_mode="stretch_both", margin=0)
 
     def show(self, element: hv.Element | hv.Overlay, x_n: np.ndarray, y_n: np.ndarray) -> None:
         """Draw other points.
@@ -67,4 +68,4 @@ class ClickablePlot(pn.viewable.Viewer):
         return spans[0], spans[1]
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return self.pane
+        return self.area

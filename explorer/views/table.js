@@ -36,7 +36,7 @@ export function render({model, el}) {
   };
 
   const drawHead = () => {
-    const columns = model.columns.map((column) => (column.digits === null ? "minmax(90px, 1.2fr)" : "minmax(96px, 1fr)"));
+    const columns = model.columns.map(({title}) => `minmax(${Math.max(90, 24 + 7.4 * title.length)}px, 1fr)`);
     box.style.setProperty("--columns", columns.join(" "));
     head.replaceChildren(...model.columns.map((column) => {
       const cell = document.createElement("button");

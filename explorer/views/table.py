@@ -12,10 +12,10 @@ import param
 from potscope.explorer.session import Session
 
 STYLE = """
-.box { height: 100%; overflow: auto; position: relative; outline: none; font-size: 13px; color: var(--panel-on-surface-color);
-       font-family: var(--bokeh-base-font, sans-serif); font-variant-numeric: tabular-nums; }
-.line { display: grid; grid-template-columns: var(--columns); min-width: max-content; height: 26px; line-height: 26px; }
-.body { position: relative; min-width: max-content; }
+.box { height: 100%; overflow: auto; position: relative; outline: none; color: var(--panel-on-surface-color);
+       font: 13px var(--bokeh-base-font, sans-serif); font-variant-numeric: tabular-nums; }
+.line { display: grid; grid-template-columns: var(--columns); height: 26px; line-height: 26px; }
+.body { position: relative; }
 .body .line { position: absolute; left: 0; right: 0; cursor: pointer; }
 .line.odd { background: rgba(128, 138, 150, 0.08); }
 .body .line:hover { background: rgba(128, 138, 150, 0.2); }

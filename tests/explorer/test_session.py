@@ -252,7 +252,7 @@ def test_files_are_opened_and_an_unreadable_one_changes_nothing(own_file, tmp_pa
     bad = tmp_path / "bad.xyz"
     bad.write_text("not a structure\n")
     before = session.dataset
-    with pytest.raises(ValueError, match="bad.xyz"):
+    with pytest.raises(ValueError, match=r"bad\.xyz"):
         session.read(bad)
     assert session.dataset is before
     assert session.files == [own_file]
@@ -277,7 +277,7 @@ def test_a_bundled_set_has_no_other_keys():
 def test_the_split_follows_its_settings():
     session = coarse_session()
     session.test_fraction = 0.5
-    train, test = session.split()
+    _, test = session.split()
     assert len(test) == len(session.dataset) // 2
     session.split_seed = 1
     assert list(session.split()[1]) != list(test)

@@ -240,12 +240,14 @@ def test_dynamics_shows_its_drift_only_at_constant_energy(fitted):
     fitted.select(0)
     for ensemble, shown in (("nve", True), ("langevin", False)):
         fitted.dynamics.param.update(ensemble=ensemble, steps=20, every=5, repeats=1)
-        fitted.start_dynamics()
+        view._run()
         fitted.jobs.wait()
         assert fitted.jobs.last_title == DYNAMICS_JOB
         assert ("drift" in view.energy_words.object) is shown
         assert view.controls["friction"].visible is not shown
     assert view.player.end == 4
+    assert view.traces.shape == (4, 5)
+    assert list(view.traces[3]) == [frame.temperature for frame in fitted.trajectory]
 
 
 # -- data -------------------------------------------------------------------------------------------------------------
