@@ -96,10 +96,10 @@ class GAP(Potential):
     )
     zeta: float = hyperparameter("Power of the kernel; larger is more selective.", default=4.0, bounds=(1.0, 20.0))
     delta: float = hyperparameter(
-        "Prior standard deviation of a local energy.", default=1.0, unit="eV", bounds=(1e-3, 1e3)
+        "Prior standard deviation of a local energy.", default=3.0, unit="eV", bounds=(1e-3, 1e3)
     )
     energy_sigma: float = hyperparameter(
-        "Noise of the reference energies.", default=0.001, unit="eV/atom", bounds=(1e-6, 10.0)
+        "Noise of the reference energies.", default=0.002, unit="eV/atom", bounds=(1e-6, 10.0)
     )
     force_sigma: float = hyperparameter(
         "Noise of the reference forces.", default=0.05, unit="eV/Å", bounds=(1e-6, 10.0)

@@ -1,6 +1,6 @@
 """Silicon: is the set sane? Prints the figures that the README gives.
 
-The finite differences need the copies that ``generate.py --check`` computes; without them that part is left out and said so.
+The finite differences need the copies that ``generate.py --check`` computes; without them that part is left out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """potscope beside its peers, one thread each, in one run: ``python tests/benchmarks/run.py --peers PYTHON``.
 
-PYTHON is the interpreter of an environment with dscribe, featomic and quippy-ase; nothing of it is needed by the project. A
-GAP is fitted by both codes to the bundled silicon with the same descriptor, number of sparse points and noise.
+PYTHON is the interpreter of an environment with dscribe, featomic and quippy-ase; nothing of it is needed by the
+project. A GAP is fitted by both codes to the bundled silicon with the same descriptor, number of sparse points and noise.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from potscope.core.models import GAP
 
 HERE = Path(__file__).resolve().parent
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-N_SPARSE, ZETA, ENERGY_SIGMA, FORCE_SIGMA, VIRIAL_SIGMA, DELTA = 500, 4, 0.001, 0.05, 0.05, 1.0
+N_SPARSE, ZETA, ENERGY_SIGMA, FORCE_SIGMA, VIRIAL_SIGMA, DELTA = 500, 4, 0.002, 0.05, 0.05, 3.0
 
 
 def timed(python: str, script: str, *arguments: str) -> dict[str, object]:
@@ -75,8 +75,8 @@ def fit_theirs(train: Dataset, folder: Path, gap_fit: Path) -> float:
     command = [
         str(gap_fit),
         f"at_file={folder / 'train.xyz'}",
-        "gap={soap cutoff=5.0 cutoff_transition_width=1.0 n_max=8 l_max=6 atom_sigma=0.5 zeta=%d delta=%g "
-        "covariance_type=dot_product n_sparse=%d sparse_method=cur_points}" % (ZETA, DELTA, N_SPARSE),
+        "gap={soap cutoff=5.0 cutoff_transition_width=1.0 n_max=8 l_max=6 atom_sigma=0.5 "
+        f"zeta={ZETA} delta={DELTA} n_sparse={N_SPARSE} covariance_type=dot_product sparse_method=cur_points}}",
         f"default_sigma={{{ENERGY_SIGMA} {FORCE_SIGMA} {VIRIAL_SIGMA} 0.0}}",
         "energy_parameter_name=REF_energy",
         "force_parameter_name=REF_forces",
