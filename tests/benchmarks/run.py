@@ -1,7 +1,7 @@
 """potscope beside its peers, one thread each, in one run: ``python tests/benchmarks/run.py --peers PYTHON``.
 
 PYTHON is the interpreter of an environment with dscribe, featomic and quippy-ase; nothing of it is needed by the
-project. A GAP is fitted by both codes to the bundled silicon with the same descriptor, number of sparse points and noise.
+project. A GAP is fitted by both codes to the bundled silicon with the same descriptor, sparse points and noise.
 """
 
 from __future__ import annotations
