@@ -6,6 +6,7 @@ import argparse
 import errno
 import socket
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -129,12 +130,13 @@ def serve(
     """Serve the workbench; returns when the server has been interrupted."""
     import panel as pn
 
-    from potscope.apps.workbench import bundled_first, workbench
+    from potscope.apps.workbench import bundled_first, prepare, workbench
 
     opened = bundled_first() if dataset is None else dataset
     port = port or free_port(address)
     sys.stdout.write(f"potscope: {opened!r}\npotscope: http://{address}:{port}  (Ctrl-C to stop)\n")
     sys.stdout.flush()
+    threading.Thread(target=prepare, args=(opened,), name="potscope first map", daemon=True).start()
     pn.serve(
         {"/": lambda: workbench(opened, files, keys)},
         port=port,

@@ -19,7 +19,7 @@ from panel.io.state import set_curdoc
 
 from potscope import sample_data
 from potscope.core import Dataset
-from potscope.explorer import style
+from potscope.explorer import style, work
 from potscope.explorer.session import Session
 from potscope.explorer.views import (
     DataView,
@@ -117,12 +117,19 @@ def new_session(dataset: Dataset, files: Sequence[str | Path] = (), keys: Mappin
 
 
 def open_page(session: Session) -> pmui.Page:
-    """The page of a session; once it is on the screen, the map is drawn."""
+    """The page of a session, with its map where that is known; else the map follows once the page is there."""
+    session.structure_map = work.known_map(session.dataset, session.build_descriptor())
     page = lay_out(session)
     if served_document() is not None:
-        pn.state.onload(session.start_map)
+        if session.structure_map is None:
+            pn.state.onload(session.start_map)
         pn.state.on_session_destroyed(lambda _: session.close())
     return page
+
+
+def prepare(dataset: Dataset) -> None:
+    """Compute the map that the first page will show, while the browser still loads it."""
+    work.compute_map(dataset, Session(dataset).build_descriptor())
 
 
 def served_document() -> Document | None:

@@ -198,9 +198,13 @@ class Session(param.Parameterized):
         return self.descriptor.build(species=self.dataset.species)
 
     def start_map(self) -> None:
-        """Compute the map as a job."""
+        """Compute the map as a job; where it is known already, show it."""
         dataset, descriptor = self.dataset, self.build_descriptor()
         self.jobs.cancel(MAP_JOB)
+        known = work.known_map(dataset, descriptor)
+        if known is not None:
+            self.structure_map = known
+            return
         self.jobs.start(
             MAP_JOB,
             lambda progress: work.compute_map(dataset, descriptor, progress),

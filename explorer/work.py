@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,11 +40,26 @@ class StructureMap:
     descriptor: Descriptor
 
 
+_MAPS: OrderedDict[tuple[str, Descriptor], StructureMap] = OrderedDict()
+MOST_MAPS = 16
+
+
+def known_map(dataset: Dataset, descriptor: Descriptor) -> StructureMap | None:
+    """The map of equal data with an equal descriptor, if any session of this process has computed it lately."""
+    return _MAPS.get((dataset.fingerprint, descriptor))
+
+
 def compute_map(dataset: Dataset, descriptor: Descriptor, progress: Progress = silent) -> StructureMap:
-    """Place every structure of a dataset in a plane."""
+    """Place every structure of a dataset in a plane, or look up where they were placed before."""
     from potscope.core import maps
 
-    return StructureMap(maps.structure_map(dataset.structures, descriptor, progress=progress), descriptor)
+    found = known_map(dataset, descriptor)
+    if found is None:
+        found = StructureMap(maps.structure_map(dataset.structures, descriptor, progress=progress), descriptor)
+        _MAPS[dataset.fingerprint, descriptor] = found
+        while len(_MAPS) > MOST_MAPS:
+            _MAPS.popitem(last=False)
+    return found
 
 
 @dataclass(frozen=True)

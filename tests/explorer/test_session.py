@@ -64,6 +64,19 @@ def test_the_map_has_a_place_for_each_structure():
     assert np.isfinite(session.structure_map.xy_sc).all()
 
 
+def test_a_map_is_computed_once_for_all_sessions():
+    first, second = coarse_session(), coarse_session(few_structures()[:])
+    first.start_map()
+    first.jobs.wait()
+    second.start_map()
+    assert second.structure_map is first.structure_map
+    second.descriptor.set(cutoff=3.5)
+    second.start_map()
+    assert second.jobs.title == MAP_JOB
+    second.jobs.wait()
+    assert second.structure_map is not first.structure_map
+
+
 def test_the_map_is_stale_once_the_descriptor_is_another():
     session = coarse_session()
     assert not session.map_is_stale()
@@ -240,7 +253,7 @@ def test_a_fit_of_the_last_dataset_is_dropped():
     session.open(few_structures(2))
     session.jobs.wait()
     assert session.fit is None
-    assert session.jobs.last_title == MAP_JOB
+    assert session.structure_map is not None
 
 
 def test_files_are_opened_and_an_unreadable_one_changes_nothing(own_file, tmp_path):
