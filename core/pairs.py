@@ -12,7 +12,7 @@ from ase import Atoms
 
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
-from potscope.core.validation import as_structures, check_positive
+from potscope.core.validation import as_structures, check_geometry, check_positive
 
 COINCIDENT = 1e-8  # Å; atoms nearer than this are the same point for every purpose here
 
@@ -146,9 +146,9 @@ def _scatter(i_p: IntArray, j_p: IntArray, g_pk: Array, total_nk: Array) -> None
 
 
 def _pairs_of_one(atoms: Atoms, index: int, cutoff: float) -> tuple[Atoms, IntArray, IntArray, Array, IntArray]:
-    _check_geometry(atoms, index)
     if len(atoms) == 0:
         return atoms, np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 3)), np.empty((0, 3), np.int64)
+    check_geometry(atoms, f"`structures`[{index}]")
     finder = vesin.NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
     positions = np.ascontiguousarray(atoms.positions, dtype=float)
     i, j, D, S = finder.compute(positions, np.ascontiguousarray(atoms.cell[:]), atoms.pbc, "ijDS")
@@ -157,17 +157,3 @@ def _pairs_of_one(atoms: Atoms, index: int, cutoff: float) -> tuple[Atoms, IntAr
         p = int(r2.argmin())
         raise ValueError(f"`structures`[{index}]: atoms {i[p]} and {j[p]} are at the same place")
     return atoms, i.astype(np.int64), j.astype(np.int64), D, S.astype(np.int64)
-
-
-def _check_geometry(atoms: Atoms, index: int) -> None:
-    if not np.isfinite(atoms.positions).all():
-        raise ValueError(f"`structures`[{index}]: expected finite positions, got NaN or infinity")
-    if not np.isfinite(atoms.cell[:]).all():
-        raise ValueError(f"`structures`[{index}]: expected a finite cell, got NaN or infinity")
-    missing = atoms.pbc & ~atoms.cell.any(axis=1)
-    if missing.any():
-        axes = ", ".join("abc"[k] for k in np.flatnonzero(missing))
-        raise ValueError(f"`structures`[{index}]: periodic along {axes}, but that cell vector is zero")
-    periodic_vectors = atoms.cell[:][atoms.pbc]
-    if len(periodic_vectors) and np.linalg.matrix_rank(periodic_vectors) < len(periodic_vectors):
-        raise ValueError(f"`structures`[{index}]: the periodic cell vectors are linearly dependent")

@@ -49,6 +49,38 @@ def directions(n: int, order_q: IntArray, D_pc: Array, u_cq: Array, r_q: Array) 
 
 
 @kernel
+def most_neighbours(start: int, stop: int, first_n: IntArray) -> int:
+    """The largest number of neighbours of an atom of the range, at least one."""
+    most = 1
+    for n in range(start, stop):
+        most = max(most, first_n[n + 1] - first_n[n])
+    return most
+
+
+@kernel
+def neighbour_buffers(most: int, n_species: int) -> tuple[IntArray, IntArray, Array, Array]:
+    """Room for the order of the neighbours, the bounds of the species, unit vectors and distances."""
+    return np.empty(most, np.int64), np.empty(n_species + 1, np.int64), np.empty((3, most)), np.empty(most)
+
+
+@kernel
+def angular_buffers(most: int, l_max: int) -> tuple[Array, Array, Array]:
+    """Room for Legendre functions, and for cosines and sines of multiples of the azimuth."""
+    n_t = (l_max + 1) * (l_max + 2) // 2
+    return np.empty((n_t, most)), np.empty((l_max + 1, most)), np.empty((l_max + 1, most))
+
+
+@kernel
+def angular_values(
+    n: int, u_cq: Array, l_max: int, norm_t: Array, Q_tq: Array, cos_mq: Array, sin_mq: Array, Y_kq: Array
+) -> None:
+    """Spherical harmonics of the neighbours of one atom, with what they are made of."""
+    legendre(n, u_cq[2], l_max, Q_tq)
+    azimuthal(n, u_cq[0], u_cq[1], l_max, cos_mq, sin_mq)
+    harmonics(n, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
+
+
+@kernel
 def radial_values(
     n: int, r_q: Array, coefficients: Array, step: float, start: float, cutoff: float, row_a: Array, f_aq: Array
 ) -> None:
@@ -127,20 +159,15 @@ def density(
     .. math:: c^z_{nlm} = \sum_{j \in z} I_{ln}(r_{ij})\, f_c(r_{ij})\, Y_{lm}(\hat{\mathbf r}_{ij})
     """
     n_species, n_max, n_k = c_nzak.shape[1], c_nzak.shape[2], c_nzak.shape[3]
-    most = 1
-    for n in range(start, stop):
-        most = max(most, first_n[n + 1] - first_n[n])
-    order_q, first_z = np.empty(most, np.int64), np.empty(n_species + 1, np.int64)
-    u_cq, r_q = np.empty((3, most)), np.empty(most)
-    Q_tq, cos_mq, sin_mq = np.empty((len(norm_t), most)), np.empty((l_max + 1, most)), np.empty((l_max + 1, most))
+    most = most_neighbours(start, stop, first_n)
+    order_q, first_z, u_cq, r_q = neighbour_buffers(most, n_species)
+    Q_tq, cos_mq, sin_mq = angular_buffers(most, l_max)
     Y_kq, f_aq, row_a = np.empty((n_k, most)), np.empty(((l_max + 1) * n_max, most)), np.empty((l_max + 1) * n_max)
     for n in range(start, stop):
         size = first_n[n + 1] - first_n[n]
         sort_by_species(first_n[n], first_n[n + 1], species_p, n_species, order_q, first_z)
         directions(size, order_q, D_pc, u_cq, r_q)
-        legendre(size, u_cq[2], l_max, Q_tq)
-        azimuthal(size, u_cq[0], u_cq[1], l_max, cos_mq, sin_mq)
-        harmonics(size, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
+        angular_values(size, u_cq, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
         radial_values(size, r_q, coefficients, step, smooth_from, reach, row_a, f_aq)
         for z in range(n_species):
             begin, end = np.uint64(first_z[z]), np.uint64(first_z[z + 1])
@@ -218,12 +245,9 @@ def adjoint(
         + \frac1r \sum_k T_k \nabla R_k(\hat{\mathbf u})
     """
     n_species, n_max, n_k = c_nzak.shape[1], c_nzak.shape[2], c_nzak.shape[3]
-    most = 1
-    for n in range(start, stop):
-        most = max(most, first_n[n + 1] - first_n[n])
-    order_q, first_z = np.empty(most, np.int64), np.empty(n_species + 1, np.int64)
-    u_cq, r_q = np.empty((3, most)), np.empty(most)
-    Q_tq, cos_mq, sin_mq = np.empty((len(norm_t), most)), np.empty((l_max + 1, most)), np.empty((l_max + 1, most))
+    most = most_neighbours(start, stop, first_n)
+    order_q, first_z, u_cq, r_q = neighbour_buffers(most, n_species)
+    Q_tq, cos_mq, sin_mq = angular_buffers(most, l_max)
     Y_kq, dR_ckq = np.empty((n_k, most)), np.empty((3, n_k, most))
     n_rows = (l_max + 1) * n_max
     f_aq, df_aq, row_a, drow_a = np.empty((n_rows, most)), np.empty((n_rows, most)), np.empty(n_rows), np.empty(n_rows)
@@ -234,9 +258,7 @@ def adjoint(
         coefficient_gradient(c_nzak[n], scale_l, g_nf[n], h_zak)
         sort_by_species(first_n[n], first_n[n + 1], species_p, n_species, order_q, first_z)
         directions(size, order_q, D_pc, u_cq, r_q)
-        legendre(size, u_cq[2], l_max, Q_tq)
-        azimuthal(size, u_cq[0], u_cq[1], l_max, cos_mq, sin_mq)
-        harmonics(size, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
+        angular_values(size, u_cq, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
         solid_gradients(size, u_cq[0], u_cq[1], l_max, norm_t, Q_tq, cos_mq, sin_mq, dR_ckq)
         radial_derivatives(size, r_q, coefficients, step, smooth_from, reach, row_a, drow_a, f_aq, df_aq)
         for q in range(size):
@@ -288,12 +310,9 @@ def jacobian(
 ) -> None:
     r""":math:`\partial p_{i}/\partial\mathbf D_p`; a neighbour of species w moves only the blocks with w in them."""
     n_species, n_max, n_k = c_nzak.shape[1], c_nzak.shape[2], c_nzak.shape[3]
-    most = 1
-    for n in range(start, stop):
-        most = max(most, first_n[n + 1] - first_n[n])
-    order_q, first_z = np.empty(most, np.int64), np.empty(n_species + 1, np.int64)
-    u_cq, r_q = np.empty((3, most)), np.empty(most)
-    Q_tq, cos_mq, sin_mq = np.empty((len(norm_t), most)), np.empty((l_max + 1, most)), np.empty((l_max + 1, most))
+    most = most_neighbours(start, stop, first_n)
+    order_q, first_z, u_cq, r_q = neighbour_buffers(most, n_species)
+    Q_tq, cos_mq, sin_mq = angular_buffers(most, l_max)
     Y_kq, dR_ckq = np.empty((n_k, most)), np.empty((3, n_k, most))
     n_rows = (l_max + 1) * n_max
     f_aq, df_aq, row_a, drow_a = np.empty((n_rows, most)), np.empty((n_rows, most)), np.empty(n_rows), np.empty(n_rows)
@@ -304,9 +323,7 @@ def jacobian(
         size = first_n[n + 1] - first_n[n]
         sort_by_species(first_n[n], first_n[n + 1], species_p, n_species, order_q, first_z)
         directions(size, order_q, D_pc, u_cq, r_q)
-        legendre(size, u_cq[2], l_max, Q_tq)
-        azimuthal(size, u_cq[0], u_cq[1], l_max, cos_mq, sin_mq)
-        harmonics(size, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
+        angular_values(size, u_cq, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
         solid_gradients(size, u_cq[0], u_cq[1], l_max, norm_t, Q_tq, cos_mq, sin_mq, dR_ckq)
         radial_derivatives(size, r_q, coefficients, step, smooth_from, reach, row_a, drow_a, f_aq, df_aq)
         for z in range(n_species):
