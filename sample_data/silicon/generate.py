@@ -18,7 +18,7 @@ from ase import Atoms, units
 from ase.build import bulk, diamond100, diamond111, surface
 from ase.io.espresso import write_espresso_in
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+from ase.md.velocitydistribution import thermalize_momenta
 
 from potscope.sample_data import generation
 
@@ -27,6 +27,7 @@ WORK = HERE / ".work"
 DATA = HERE / "silicon.xyz.gz"
 PSEUDO = Path("/usr/share/espresso/pseudo/Si.pbe-rrkj.UPF")
 
+METHOD = "Quantum ESPRESSO 6.7, PBE, Si.pbe-rrkj.UPF, 24 Ry, CC0"
 ECUTWFC = 24.0  # Ry
 K_SPACING = 0.2894  # 1/Å: 4 × 4 × 4 for the cubic cell
 LATTICE_CONSTANT = 5.47  # Å, PBE with this pseudopotential
@@ -168,7 +169,7 @@ def liquid_like(rng: np.random.Generator) -> list[Atoms]:
         atoms = displaced(bulk("Si", "diamond", edge, cubic=True), rng, 0.3)
         atoms.calc = Manybody(**StillingerWeber(Stillinger_Weber_PRB_31_5262_Si))
         temperature = float(rng.uniform(2000, 4000))
-        MaxwellBoltzmannDistribution(atoms, temperature_K=temperature, rng=rng)
+        thermalize_momenta(atoms, temperature_K=temperature, rng=rng)
         dynamics = Langevin(
             atoms, 1.0 * units.fs, temperature_K=temperature, friction=0.02 / units.fs, fixcm=False, rng=rng
         )
@@ -246,6 +247,8 @@ def main() -> None:
     if not arguments.collect:
         generation.run(interleaved(configurations()), quantum_espresso, WORK, arguments.workers)
     found = generation.collect(WORK, list(GROUPS))
+    for atoms in found:
+        atoms.info["method"] = METHOD
     generation.store(found, DATA)
     print(f"{len(found)} configurations in {DATA.name}, {DATA.stat().st_size / 1000:.0f} kB")
 
