@@ -153,13 +153,12 @@ def poster(document: Document) -> Callable[[Callable[[], None]], Any]:
 
 def lay_out(session: Session) -> pmui.Page:
     """The views of a session, on one page."""
-    inspector, dynamics = InspectorView(session), DynamicsView(session)
-    dynamics.play_in(inspector.structure)
+    inspector = InspectorView(session)
     tabs = pmui.Tabs(
         ("Fit", FitView(session)),
         ("Parity", ParityView(session)),
         ("Table", TableView(session)),
-        ("Molecular dynamics", dynamics),
+        ("Molecular dynamics", DynamicsView(session)),
         sizing_mode="stretch_both",
         stylesheets=[TABS],
         margin=0,

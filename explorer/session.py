@@ -329,7 +329,7 @@ class Session(param.Parameterized):
             return None
         every_n = np.concatenate([value_n for value_n in values if value_n is not None])
         low = float(np.quantile(every_n, 0.005)) if self.colour_by == LOCAL_ENERGY else 0.0
-        high = float(np.quantile(every_n, 0.995))
+        high = float(f"{np.quantile(every_n, 0.995):.{4 if self.colour_by == LOCAL_ENERGY else 2}g}")
         limits = (low, high if high > low else low + 1.0)
         return AtomColours(values[self.selected], name, unit, limits, beyond=bool(every_n.max() > limits[1]))
 

@@ -1,4 +1,4 @@
-"""Molecular dynamics with the fitted model: settings, a button, a player, and the traces."""
+"""Molecular dynamics with the fitted model: settings, a button, and the traces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from potscope.core import dynamics
 from potscope.core.dynamics import Frame
 from potscope.explorer import plots
 from potscope.explorer.session import DYNAMICS_JOB, MEV, DynamicsSettings, Session
-from potscope.explorer.structure_view import StructureView
 from potscope.explorer.views.code import CodeButton
 from potscope.explorer.views.controls import GRID
 from potscope.explorer.views.jobs import JobProgress
@@ -61,7 +60,7 @@ def control(settings: DynamicsSettings, name: str) -> pn.widgets.Widget:
 
 
 class DynamicsView(pn.viewable.Viewer):
-    """Runs from the selected structure; frames appear in the 3D view as they come and can be played afterwards."""
+    """Runs from the selected structure; frames appear in the 3D view as they come."""
 
     traces = param.Array(
         default=np.empty((4, 0)), doc="Times, potential and total energies, temperatures of the frames."
@@ -79,24 +78,14 @@ class DynamicsView(pn.viewable.Viewer):
         )  # fmt: skip
         self.words = html()
         self.progress = JobProgress(session, DYNAMICS_JOB)
-        self.player = pmui.Player(
-            start=0, end=1, value=0, interval=60, loop_policy="loop", show_value=False, show_loop_controls=False,
-            visible_buttons=["first", "previous", "pause", "play", "next", "last"], sizing_mode="stretch_width",
-            size="small", margin=0, visible=False,
-        )  # fmt: skip
         self.code = CodeButton(session, "dynamics")
         self.energy_words, self.temperature_words = html(), html()
         self.energies, self.temperatures = self._plots()
-        self.player.param.watch(self._play, "value")
         session.param.watch(lambda *_: self._take_frames(), "trajectory")
         session.param.watch(lambda *_: self._offer(), ["fit", "selected", "dataset"])
         session.dynamics.param.watch(lambda *_: self._offer(), ["repeats", "ensemble", "steps", "timestep"])
         session.jobs.param.watch(lambda *_: self._offer(), ["title", "waiting"])
         self._offer()
-
-    def play_in(self, structure: StructureView) -> None:
-        """Let the browser move the frames of a 3D view with the player, without asking Python."""
-        self.player.jslink(structure, value="frame")
 
     def _plots(self) -> tuple[pn.pane.HoloViews, pn.pane.HoloViews]:
         stream = hv.streams.Params(self, ["traces"])
@@ -105,10 +94,6 @@ class DynamicsView(pn.viewable.Viewer):
             lambda traces: plots.temperature_trace(*_thinned(traces)[[0, 3]]), streams=[stream]
         )
         return pane(energies), pane(temperatures)
-
-    def _play(self, event: Any) -> None:
-        if event.new < len(self.session.trajectory):
-            self.session.param.update(frame=event.new, showing="trajectory")
 
     @property
     def _running(self) -> bool:
@@ -125,14 +110,10 @@ class DynamicsView(pn.viewable.Viewer):
         self._describe()
 
     def _offer(self) -> None:
-        """What can be done now: run, cancel or play."""
+        """What can be done now: run or cancel."""
         session, settings, running = self.session, self.session.dynamics, self._running
         self.button.param.update(visible=not running, disabled=session.fit is None)
         self.controls["friction"].visible = settings.ensemble == "langevin"
-        last = len(session.trajectory) - 1
-        self.player.visible = last > 0 and not running
-        if self.player.visible and self.player.end != last:
-            self.player.param.update(end=last, value=last)
         if session.fit is None:
             self.words.object = '<span class="quiet">Fit a potential first: the dynamics runs with it.</span>'
         elif not running:
@@ -168,7 +149,6 @@ class DynamicsView(pn.viewable.Viewer):
             self.words,
             self.button,
             self.progress,
-            self.player,
             self.code,
             styles={"gap": "10px", "overflow-y": "auto", "padding": "8px 0"},
             sizing_mode="stretch_both",

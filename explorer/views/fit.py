@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 
+from potscope.core._types import IntArray
+from potscope.explorer import style
 from potscope.explorer.session import FIT_JOB, MEV, Session
 from potscope.explorer.views.code import CodeButton
 from potscope.explorer.views.controls import SettingsControls
 from potscope.explorer.views.jobs import JobProgress
-from potscope.explorer.views.layout import GRID_ONLY, html, number, save_name
+from potscope.explorer.views.layout import GRID_ONLY, chip, html, number, save_name
 from potscope.explorer.work import Fit
 
 LAYOUT = """
@@ -73,9 +77,7 @@ class FitView(pn.viewable.Viewer):
             self.words.object = self._results(session.fit)
         else:
             train, test = session.split()
-            self.words.object = (
-                f'<span class="quiet">Learns from {len(train)} structures, is tested on {len(test)} others.</span>'
-            )
+            self.words.object = _split(session.dataset.groups, train, test)
 
     def _results(self, fit: Fit) -> str:
         rows = []
@@ -109,3 +111,23 @@ class FitView(pn.viewable.Viewer):
             **stretch,
         )
         return pn.Column(controls, action, sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT, GRID_ONLY])
+
+
+MOST_GROUPS = 8
+
+
+def _split(groups: Sequence[str], train: IntArray, test: IntArray) -> str:
+    """What there is to learn from and what is kept for testing, by group."""
+    counts = [Counter(groups[index] for index in indices) for indices in (train, test)]
+    colours = style.group_colours(groups)
+    rows = [
+        f"<tr><td>{chip(colours[group], group)}</td>"
+        + "".join(f'<td class="number">{count[group]}</td>' for count in counts)
+        + "</tr>"
+        for group in list(colours)[:MOST_GROUPS]
+    ]
+    if len(colours) > MOST_GROUPS:
+        rows.append(f'<tr><td class="quiet" colspan="3">and {len(colours) - MOST_GROUPS} more groups</td></tr>')
+    total = f"<tr><td>all</td>{''.join(f'<td class=number>{len(indices)}</td>' for indices in (train, test))}</tr>"
+    heading = '<tr><th>group</th><th class="number">to fit</th><th class="number">to test</th></tr>'
+    return f"<table>{heading}{''.join(rows)}{total}</table>"

@@ -8,6 +8,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 import param
+from ase import Atoms
 
 from potscope.explorer import style
 from potscope.explorer.session import DYNAMICS_JOB, ELEMENT, FORCE, FORCE_ERROR, LOCAL_ENERGY, MEV, Session
@@ -15,6 +16,14 @@ from potscope.explorer.structure_view import StructureView
 from potscope.explorer.views.layout import card, chip, facts, header, html, number
 
 COLOURS = {ELEMENT: "element", FORCE: "reference force", FORCE_ERROR: "force error", LOCAL_ENERGY: "local energy"}
+
+
+FEW_ATOMS = 8
+
+
+def images(atoms: Atoms) -> tuple[int, int, int]:
+    """How often a cell is drawn: one of few atoms twice along each vector, as otherwise no crystal is seen."""
+    return (2, 2, 2) if len(atoms) < FEW_ATOMS else (1, 1, 1)
 
 
 class InspectorView(pn.viewable.Viewer):
@@ -37,6 +46,13 @@ class InspectorView(pn.viewable.Viewer):
         self.next = pmui.Button(label="Next", on_click=lambda _: session.step(+1), **small)
         self.worst = pmui.Button(label="Worst", on_click=lambda _: session.select_worst(), visible=False, **small)
         self.colour = pmui.Select(label="atoms coloured by", size="small", width=150, margin=0)
+        self.player = pmui.Player(
+            start=0, end=1, value=0, interval=60, loop_policy="loop", show_value=False, show_loop_controls=False,
+            visible_buttons=["first", "previous", "pause", "play", "next", "last"], sizing_mode="stretch_width",
+            size="small", margin=(0, 14), visible=False,
+        )  # fmt: skip
+        self.player.jslink(self.structure, value="frame")  # the browser moves the atoms without asking Python
+        self.player.param.watch(self._play, "value")
         self.colour.param.watch(lambda event: session.param.update(colour_by=event.new), "value")
         self.structure.param.watch(self._picked, "picked")
         session.param.watch(lambda *_: self._show(), ["selected", "dataset", "showing", "trajectory"])
@@ -65,15 +81,34 @@ class InspectorView(pn.viewable.Viewer):
             frame = 0 if self._live else min(session.frame, len(frames) - 1)
             # the camera stays where it is once the browser has seen a frame of this very run
             view.keep_camera = self._run is session.trajectory[0] and view.drawn >= self._first_scene
-            view.param.update(object=[one.atoms for one in frames], frame=frame, scalars=None, selected=[])
+            view.param.update(
+                object=[one.atoms for one in frames], repeat=(1, 1, 1), frame=frame, scalars=None, selected=[]
+            )
             if self._run is not session.trajectory[0]:
                 self._run, self._first_scene = session.trajectory[0], view.scene["id"]
         else:
             self._run = None
             view.keep_camera = False
-            view.param.update(object=session.atoms, frame=0, selected=self._marked(), **self._colouring())
+            view.param.update(
+                object=session.atoms,
+                repeat=images(session.atoms),
+                frame=0,
+                selected=self._marked(),
+                **self._colouring(),
+            )
+        self._offer_player()
         self._offer_colours()
         self._describe()
+
+    def _offer_player(self) -> None:
+        last = len(self.session.trajectory) - 1
+        self.player.visible = self.session.showing == "trajectory" and last > 0 and not self._live
+        if self.player.visible and (self.player.end, self.player.value) != (last, self.session.frame):
+            self.player.param.update(end=last, value=min(self.session.frame, last))
+
+    def _play(self, event: Any) -> None:
+        if self.session.showing == "trajectory" and event.new < len(self.session.trajectory):
+            self.session.frame = event.new
 
     def _show_whole_trajectory(self) -> None:
         """Once the last frame has come, all of them can be played."""
@@ -172,4 +207,4 @@ class InspectorView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         buttons = pn.Row(self.previous, self.next, self.worst, margin=0)
-        return card(header(self.heading, buttons, self.colour), self.structure, self.facts)
+        return card(header(self.heading, buttons, self.colour), self.structure, self.player, self.facts)

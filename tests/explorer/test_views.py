@@ -132,10 +132,25 @@ def test_the_inspector_plays_the_trajectory(fitted):
     fitted.start_dynamics()
     fitted.jobs.wait()
     assert len(inspector.structure.frames) == 3
+    assert (inspector.player.visible, inspector.player.end, inspector.player.value) == (True, 2, 2)
+    inspector.player.value = 1
+    assert fitted.frame == 1
+    assert "5\N{NO-BREAK SPACE}fs" in inspector.facts.object
+    inspector.player.value = 2
     assert inspector.structure.frame == 2
     assert "10\N{NO-BREAK SPACE}fs" in inspector.facts.object
     fitted.select(1)
     assert len(inspector.structure.frames) == 1
+    assert not inspector.player.visible
+
+
+def test_small_cells_are_drawn_with_their_images(fitted):
+    inspector = views.InspectorView(fitted)
+    sizes = list(fitted.dataset.n_atoms)
+    fitted.select(sizes.index(2))
+    assert inspector.structure.repeat == (2, 2, 2)
+    fitted.select(sizes.index(8))
+    assert inspector.structure.repeat == (1, 1, 1)
 
 
 def test_parity_rings_the_worst_force_of_what_is_selected(fitted):
@@ -245,7 +260,6 @@ def test_dynamics_shows_its_drift_only_at_constant_energy(fitted):
         assert fitted.jobs.last_title == DYNAMICS_JOB
         assert ("drift" in view.energy_words.object) is shown
         assert view.controls["friction"].visible is not shown
-    assert view.player.end == 4
     assert view.traces.shape == (4, 5)
     assert list(view.traces[3]) == [frame.temperature for frame in fitted.trajectory]
 
