@@ -37,7 +37,7 @@ STEP, SHEAR = 0.01, 0.002  # Å and strain, of the copies for that
 
 
 def k_grid(atoms: Atoms) -> tuple[int, int, int]:
-    """Points along each reciprocal vector, about `K_SPACING` apart; one along the vacuum of a slab."""
+    """Points along each reciprocal vector, about `K_SPACING` apart."""
     lengths = 2 * np.pi * np.linalg.norm(atoms.cell.reciprocal(), axis=1)
     n1, n2, n3 = np.maximum(1, np.ceil(lengths / K_SPACING - 0.35)).astype(int)
     return int(n1), int(n2), int(n3)
@@ -140,14 +140,22 @@ def beta_tin(rng: np.random.Generator) -> list[Atoms]:
     return volumes + [displaced(strain(cell, random_strain(rng, e / 2)), rng, e) for e in amplitudes]
 
 
+def slab_110() -> Atoms:
+    """Four layers of the 1 × 1 cell of (110), which is half of the one ASE makes of the cubic cell."""
+    double = surface(bulk("Si", "diamond", LATTICE_CONSTANT, cubic=True), (1, 1, 0), 2, vacuum=5.0)
+    half = double[(double.get_scaled_positions()[:, 0] + 1e-6) % 1 < 0.5]
+    half.set_cell([double.cell[0] / 2, double.cell[1], double.cell[2]])
+    return half
+
+
 def slabs(rng: np.random.Generator) -> list[Atoms]:
-    """(100), (111) and (110) surfaces of eight layers or atoms, 10 Å of vacuum."""
+    """(100) and (111) surfaces of eight layers, (110) of four, 8 atoms and 10 Å of vacuum each."""
     made = []
     for amplitude in (0.0, 0.04, 0.08, 0.12, 0.16):
         for slab in (
             diamond100("Si", (1, 1, 8), LATTICE_CONSTANT, vacuum=5.0),
             diamond111("Si", (1, 1, 8), LATTICE_CONSTANT, vacuum=5.0),
-            surface(bulk("Si", "diamond", LATTICE_CONSTANT), (1, 1, 0), 4, vacuum=5.0),
+            slab_110(),
         ):
             plain = Atoms(slab.numbers, slab.positions, cell=slab.cell, pbc=True)
             made.append(displaced(plain, rng, amplitude))
