@@ -71,7 +71,7 @@ LAYOUT = """
 """
 
 
-PAGE = "#loader { background: none; }"  # a page that is being drawn is not darkened
+PAGE = "#loader { background: none; pointer-events: none; }"  # a page that is being drawn may be seen and used
 
 
 # Panel adds up the least heights of what lies side by side in the tabs

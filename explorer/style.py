@@ -44,8 +44,22 @@ def interpolate(stops: Sequence[str], n_colours: int) -> list[str]:
 
 SEQUENTIAL = tuple(interpolate(_VIRIDIS_STOPS, 256))
 
-LIGHT = {"background": "#f4f6f8", "surface": "#ffffff", "scene": "#ffffff", "text": "#1c2530", "header": "#17344f"}
-DARK = {"background": "#12171d", "surface": "#1a2129", "scene": "#1a2129", "text": "#e4e9ee", "header": "#10161d"}
+LIGHT = {
+    "background": "#f4f6f8",
+    "surface": "#ffffff",
+    "scene": "#ffffff",
+    "text": "#1c2530",
+    "icon": "#4a5561",
+    "header": "#17344f",
+}
+DARK = {
+    "background": "#12171d",
+    "surface": "#1a2129",
+    "scene": "#1a2129",
+    "text": "#e4e9ee",
+    "icon": "#aeb8c2",
+    "header": "#10161d",
+}
 
 
 def group_colours(groups: Sequence[str]) -> dict[str, str]:
@@ -73,6 +87,7 @@ def _theme(colours: dict[str, str], primary: str) -> dict[str, Any]:
             "primary": {"main": primary},
             "background": {"default": colours["background"], "paper": colours["surface"]},
             "text": {"primary": colours["text"]},
+            "default": {"main": colours["text"], "dark": colours["icon"]},
         },
         "typography": {"h3": {"fontSize": "1.25rem", "fontWeight": 700}, "fontSize": 13},
         "components": {

@@ -29,8 +29,13 @@ def place_in_plot(page: Any, label: str, x: float, y: float) -> tuple[float, flo
 
 
 def click_in_plot(page: Any, label: str, x: float, y: float) -> None:
-    """Click a point of a plot."""
+    """Click a point of a plot, once the page no longer moves it."""
     left, top = place_in_plot(page, label, x, y)
+    while True:
+        page.wait_for_timeout(250)
+        before, (left, top) = (left, top), place_in_plot(page, label, x, y)
+        if before == (left, top):
+            break
     page.mouse.move(left, top)
     page.mouse.click(left, top)
 

@@ -36,7 +36,10 @@ export function render({model, el}) {
   };
 
   const drawHead = () => {
-    const columns = model.columns.map(({title}) => `minmax(${Math.max(90, 24 + 7.4 * title.length)}px, 1fr)`);
+    const columns = model.columns.map(({title, digits}) => {
+      const least = Math.max(digits === null ? 110 : 80, 24 + 7.4 * title.length);
+      return `minmax(${least}px, ${digits === null ? 1.4 : 1}fr)`;
+    });
     box.style.setProperty("--columns", columns.join(" "));
     head.replaceChildren(...model.columns.map((column) => {
       const cell = document.createElement("button");

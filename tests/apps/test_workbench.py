@@ -115,14 +115,15 @@ def test_fit_shows_its_progress_and_then_the_parity(open_workbench):
 
 def test_a_fit_can_be_cancelled_and_tried_again(open_workbench):
     bench = open_workbench()
-    bench.session.descriptor.set(cutoff=6.0, n_max=10, l_max=8)
+    bench.session.descriptor.set(cutoff=6.0, n_max=10, l_max=8)  # long enough to be cancelled
+    bench.session.model.set(n_sparse=500)
     bench.button("Fit potential").click()
     bench.wait(lambda: bench.session.jobs.title == FIT_JOB)
     bench.button("Cancel").first.click()
     bench.wait(lambda: bench.session.jobs.outcome == "cancelled")
     bench.button("Fit potential").wait_for()
     assert bench.session.fit is None
-    bench.session.descriptor.set(cutoff=4.0, n_max=3, l_max=2)
+    coarse(bench.session)
     bench.button("Fit potential").click()
     bench.wait(lambda: bench.session.fit is not None)
 
