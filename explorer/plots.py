@@ -96,8 +96,11 @@ def _without_logo(plot: Any, _: hv.Element) -> None:
 def _hover(*tooltips: tuple[str, str]) -> Any:
     """HoloViews hook: a hover tool for this element alone, that names one point at a time."""
 
-    def add(plot: Any, _: hv.Element) -> None:
+    def add(plot: Any, element: hv.Element) -> None:
         renderer = plot.handles["glyph_renderer"]
+        # HoloViews sends what is drawn, and more only for hover tools of its own making
+        missing = [one for one in element.dimensions() if one.name not in renderer.data_source.data]
+        renderer.data_source.data.update({one.name: element.dimension_values(one) for one in missing})
         if not any(isinstance(tool, HoverTool) and renderer in tool.renderers for tool in plot.state.tools):
             plot.state.add_tools(
                 HoverTool(renderers=[renderer], tooltips=list(tooltips), limit=1, point_policy="snap_to_data")

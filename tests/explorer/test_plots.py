@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import holoviews as hv
 import numpy as np
 import pytest
@@ -59,6 +61,16 @@ def test_every_plot_is_drawn_in_the_common_style(rng, name):
     hovers = [tool for tool in figure.tools if isinstance(tool, HoverTool)]
     assert all(tool.limit == 1 for tool in hovers)
     assert len(hovers) == (0 if "trace" in name or name == "temperature" else 1)
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_what_hovering_names_is_sent_to_the_browser(rng, name):
+    figure = hv.render(every_plot(rng)[name])
+    for tool in figure.tools:
+        if isinstance(tool, HoverTool):
+            (renderer,) = tool.renderers
+            named = {re.match(r"@(\w+)", text).group(1) for _, text in tool.tooltips}
+            assert named <= set(renderer.data_source.data), "the tooltip would say ???"
 
 
 def test_the_list_of_plots_is_complete(rng):
