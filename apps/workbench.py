@@ -71,7 +71,9 @@ LAYOUT = """
 """
 
 
-PAGE = "#loader { background: none; pointer-events: none; }"  # a page that is being drawn may be seen and used
+# A page that is being drawn may be seen, but not yet used: until the browser reports that all of it is there, Panel
+# takes every change for part of the first drawing and does not send it.
+PAGE = "#loader { background: none; cursor: progress; }"
 
 
 # Panel adds up the least heights of what lies side by side in the tabs

@@ -49,6 +49,13 @@ class Workbench:
         self.wait(lambda: np.allclose(atom_positions(self.page)[: len(wanted)], wanted, atol=1e-4))
 
 
+def wait_usable(page: Any) -> None:
+    """Wait until structure and map are drawn, and the page takes clicks."""
+    wait_drawn(page)
+    wait_for_plot(page, MAP)
+    page.wait_for_function("getComputedStyle(document.getElementById('loader')).display === 'none'", timeout=30_000)
+
+
 @pytest.fixture
 def open_workbench(strict_page: Any, serve_app: Callable[..., str]) -> Iterator[Callable[..., Workbench]]:
     """`open_workbench()` serves one and waits until map and structure are drawn."""
@@ -66,8 +73,7 @@ def open_workbench(strict_page: Any, serve_app: Callable[..., str]) -> Iterator[
 
         strict_page.set_viewport_size(WIDE)
         strict_page.goto(serve_app(app))
-        wait_drawn(strict_page)
-        wait_for_plot(strict_page, MAP)
+        wait_usable(strict_page)
         return Workbench(strict_page, sessions[-1])
 
     yield open_one
@@ -87,7 +93,6 @@ def test_it_opens_with_a_map_and_a_structure(open_workbench):
 
 def test_a_click_on_the_map_shows_the_crystal(open_workbench):
     bench = open_workbench()
-    before = pixels(bench.page)
     xy_sc = bench.session.structure_map.xy_sc
     index = int(np.argmax(xy_sc[:, 0]))
     click_in_plot(bench.page, MAP, *map(float, xy_sc[index]))
@@ -95,7 +100,7 @@ def test_a_click_on_the_map_shows_the_crystal(open_workbench):
     assert np.allclose(xy_sc[bench.session.selected], xy_sc[index], atol=0.02)
     bench.wait_shown(bench.session.selected)
     bench.says(bench.session.dataset.ids[bench.session.selected])
-    assert (pixels(bench.page) != before).any()
+    assert 0.01 < ink(bench.page) < 0.9
 
 
 def test_fit_shows_its_progress_and_then_the_parity(open_workbench):
@@ -271,8 +276,7 @@ def test_two_sessions_do_not_disturb_each_other(open_workbench, browser):
     context = browser.new_context(viewport=WIDE)
     page = context.new_page()
     page.goto(first.page.url)
-    wait_drawn(page)
-    wait_for_plot(page, MAP)
+    wait_usable(page)
     page.get_by_role("button", name="Next", exact=True).click()
     page.get_by_text(first.session.dataset.ids[1], exact=True).first.wait_for()
     assert first.session.selected == 0
