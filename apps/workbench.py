@@ -40,7 +40,7 @@ FIT_TAB, PARITY_TAB, TABLE_TAB, DYNAMICS_TAB = range(4)
 LAYOUT = """
 :host {
   display: grid !important;
-  grid-template: "map inspector" minmax(0, 58fr) "work work" minmax(0, 42fr) / minmax(0, 1fr) minmax(0, 1fr);
+  grid-template: "map inspector" minmax(0, 1fr) "work work" clamp(345px, 36vh, 460px) / minmax(0, 1fr) minmax(0, 1fr);
   gap: 10px;
   padding: 10px;
   box-sizing: border-box;

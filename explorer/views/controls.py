@@ -14,7 +14,7 @@ from potscope.explorer.views.layout import GRID_ONLY
 GRID = """
 :host {
   display: grid !important;
-  grid-template-columns: repeat(auto-fill, minmax(148px, 1fr));
+  grid-template-columns: repeat(auto-fill, minmax(max(148px, 22%), 1fr));
   gap: 10px 12px;
   align-content: start;
 }

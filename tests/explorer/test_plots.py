@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import holoviews as hv
 import numpy as np
 import pytest
+from bokeh.document import Document
 from bokeh.models import HoverTool
 
 from potscope.explorer import plots, style
@@ -31,6 +33,11 @@ def points_of(element: hv.Element | hv.Overlay) -> hv.Points:
     return element if isinstance(element, hv.Points) else next(part for part in element if isinstance(part, hv.Points))
 
 
+def drawn(element: hv.Element | hv.Overlay) -> Any:
+    """The Bokeh figure, in a document of its own: the current one may still be that of a server that is closing."""
+    return hv.renderer("bokeh").get_plot(element, doc=Document()).state
+
+
 def every_plot(rng) -> dict[str, hv.Element | hv.Overlay]:
     e = rng.normal(size=N)
     is_test = np.arange(N) % 4 == 0
@@ -52,7 +59,7 @@ PLOTS = ("map", "map by number", "energies", "forces", "groups", "energy traces"
 
 @pytest.mark.parametrize("name", PLOTS)
 def test_every_plot_is_drawn_in_the_common_style(rng, name):
-    figure = hv.render(every_plot(rng)[name])
+    figure = drawn(every_plot(rng)[name])
     assert figure.toolbar.logo is None
     assert figure.sizing_mode == "stretch_both"
     labels = [axis.axis_label for axis in (figure.xaxis[0], figure.yaxis[0])]
@@ -65,7 +72,7 @@ def test_every_plot_is_drawn_in_the_common_style(rng, name):
 
 @pytest.mark.parametrize("name", PLOTS)
 def test_what_hovering_names_is_sent_to_the_browser(rng, name):
-    figure = hv.render(every_plot(rng)[name])
+    figure = drawn(every_plot(rng)[name])
     for tool in figure.tools:
         if isinstance(tool, HoverTool):
             (renderer,) = tool.renderers
@@ -86,7 +93,7 @@ def test_map_points_are_coloured_by_group(structures):
 
 def test_the_map_names_the_error_only_where_there_is_one(structures, rng):
     def tooltips(element):
-        return [name for tool in hv.render(element).tools if isinstance(tool, HoverTool) for name, _ in tool.tooltips]
+        return [name for tool in drawn(element).tools if isinstance(tool, HoverTool) for name, _ in tool.tooltips]
 
     assert tooltips(plots.structure_map(**structures)) == ["id", "group", "energy"]
     assert tooltips(plots.structure_map(**structures, errors_s=rng.normal(size=N)))[-1] == "energy error"
@@ -102,14 +109,14 @@ def test_colours_of_a_number_are_not_stretched_by_one_outlier(structures):
 
 @pytest.mark.parametrize("values", [np.full(N, 2.0), np.full(N, np.nan)])
 def test_equal_or_unknown_numbers_still_make_a_map(structures, values):
-    assert hv.render(plots.structure_map(**structures, values_s=values, value_name="energy (eV/atom)"))
+    assert drawn(plots.structure_map(**structures, values_s=values, value_name="energy (eV/atom)"))
 
 
 def test_parity_has_equal_axes_and_tells_train_from_test():
     reference, predicted = np.array([0.0, 1.0, 2.0]), np.array([0.5, 1.0, 4.0])
     is_test = np.array([True, False, False])
     element = plots.energy_parity(reference, predicted, is_test, ["a", "b", "c"], ["g"] * 3)
-    figure = hv.render(element)
+    figure = drawn(element)
     assert (figure.x_range.start, figure.x_range.end) == (figure.y_range.start, figure.y_range.end)
     assert figure.x_range.start < 0
     assert figure.x_range.end > 4
@@ -122,7 +129,7 @@ def test_parity_has_equal_axes_and_tells_train_from_test():
 
 def test_unknown_energies_leave_the_axes_finite():
     reference = np.array([np.nan, 1.0, 2.0])
-    figure = hv.render(plots.energy_parity(reference, reference + 0.1, np.zeros(3, bool), ["a", "b", "c"], ["g"] * 3))
+    figure = drawn(plots.energy_parity(reference, reference + 0.1, np.zeros(3, bool), ["a", "b", "c"], ["g"] * 3))
     assert np.isfinite([figure.x_range.start, figure.x_range.end]).all()
 
 
