@@ -34,8 +34,12 @@ def points_of(element: hv.Element | hv.Overlay) -> hv.Points:
 
 
 def drawn(element: hv.Element | hv.Overlay) -> Any:
-    """The Bokeh figure, in a document of its own: the current one may still be that of a server that is closing."""
-    return hv.renderer("bokeh").get_plot(element, doc=Document()).state
+    """The Bokeh figure, in a document of its own.
+
+    Bokeh's current document is one for all threads, and may at any moment be that of a server that is closing;
+    HoloViews passes over `doc` for it in every mode but that of a server.
+    """
+    return hv.renderer("bokeh").instance(mode="server").get_plot(element, doc=Document()).state
 
 
 def every_plot(rng) -> dict[str, hv.Element | hv.Overlay]:
