@@ -15,7 +15,24 @@ from typing import Any, ClassVar, get_type_hints
 
 from ase.data import atomic_numbers
 
-Value = bool | int | float | str | tuple[str, ...]
+Numbers = tuple[float, ...]
+Rows = tuple[tuple[float, ...], ...]
+Value = bool | int | float | str | tuple[str, ...] | Numbers | Rows
+
+
+class Species:
+    """The `Hyperparameter.type` of a field ``tuple[str, ...]``: one or more distinct chemical symbols."""
+
+
+class NumberList:
+    """The `Hyperparameter.type` of a field ``tuple[float, ...]``; a single number counts as a list of one."""
+
+
+class NumberTable:
+    """The `Hyperparameter.type` of a field ``tuple[tuple[float, ...], ...]``: rows of numbers."""
+
+
+_TUPLES: dict[object, type] = {tuple[str, ...]: Species, Numbers: NumberList, Rows: NumberTable}
 
 
 @dataclass(frozen=True)
@@ -24,14 +41,16 @@ class Hyperparameter:
 
     Attributes
     ----------
-    name, type, default
+    name, default
         As in the dataclass; `default` is None where there is none.
+    type
+        ``bool``, ``int``, ``float`` or ``str``, or for tuples `Species`, `NumberList` or `NumberTable`.
     doc
         One sentence.
     unit
         Empty for a pure number.
     bounds
-        Smallest and largest value allowed.
+        Smallest and largest value allowed, of each number where there are many.
     choices
         The values allowed, where they are few.
     """
@@ -48,9 +67,7 @@ class Hyperparameter:
         """The allowed values in words."""
         if self.choices is not None:
             return "one of " + ", ".join(map(repr, self.choices))
-        kind = {int: "an integer", float: "a number", bool: "True or False", str: "a text"}.get(self.type, "elements")
-        if self.type is tuple:
-            return "one or more distinct chemical symbols"
+        kind = _IN_WORDS[self.type]
         limits = f" from {self.bounds[0]:g} to {self.bounds[1]:g}" if self.bounds else ""
         return kind + limits + (f" ({self.unit})" if self.unit else "")
 
@@ -63,14 +80,31 @@ class Hyperparameter:
             If it is not allowed; names the hyperparameter, what was expected and what came.
         """
         converted = _convert(value, self.type)
-        outside = (
-            self.bounds is not None
-            and isinstance(converted, (int, float))
-            and not self.bounds[0] <= converted <= self.bounds[1]
+        outside = self.bounds is not None and any(
+            not self.bounds[0] <= number <= self.bounds[1] for number in _numbers_in(converted)
         )
         if converted is None or outside or (self.choices is not None and converted not in self.choices):
             raise ValueError(f"`{self.name}`: expected {self.expected()}, got {value!r}")
         return converted
+
+
+_IN_WORDS: dict[type, str] = {
+    int: "an integer",
+    float: "a number",
+    bool: "True or False",
+    str: "a text",
+    Species: "one or more distinct chemical symbols",
+    NumberList: "numbers",
+    NumberTable: "rows of numbers",
+}
+
+
+def _numbers_in(value: Value | None) -> Iterable[float]:
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _numbers_in(item)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield value
 
 
 def _convert(value: object, kind: type) -> Value | None:
@@ -84,7 +118,25 @@ def _convert(value: object, kind: type) -> Value | None:
         return float(value) if isinstance(value, numbers.Real) and math.isfinite(value) else None
     if kind is str:
         return value if isinstance(value, str) else None
-    return _symbols(value)
+    if kind is Species:
+        return _symbols(value)
+    return _number_list(value) if kind is NumberList else _number_table(value)
+
+
+def _number_list(value: object) -> Numbers | None:
+    if isinstance(value, numbers.Real):
+        value = (value,)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return None
+    found = [_convert(item, float) for item in value]
+    return tuple(item for item in found if isinstance(item, float)) if None not in found else None
+
+
+def _number_table(value: object) -> Rows | None:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return None
+    rows = [_number_list(row) for row in value]
+    return tuple(row for row in rows if row is not None) if None not in rows else None
 
 
 def _symbols(value: object) -> tuple[str, ...] | None:
@@ -119,7 +171,7 @@ def declared(owner: object) -> dict[str, Hyperparameter]:
             continue
         kind = hints[declared_field.name]
         default = None if declared_field.default is dataclasses.MISSING else declared_field.default
-        kind = kind if isinstance(kind, type) else tuple
+        kind = _TUPLES.get(kind, kind)
         found[declared_field.name] = Hyperparameter(declared_field.name, kind, default, **declaration)
     return found
 

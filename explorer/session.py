@@ -190,8 +190,8 @@ class Session(param.Parameterized):
     @param.depends("dataset", watch=True, on_init=True)
     def _offer_descriptors(self) -> None:
         """Offer the descriptors that know the boundary conditions of the data."""
-        periodic = any(atoms.pbc.any() for atoms in self.dataset.structures)
-        self.descriptor.offer([name for name, cls in DESCRIPTORS.items() if cls.periodic or not periodic])
+        structures = self.dataset.structures
+        self.descriptor.offer([name for name, cls in DESCRIPTORS.items() if all(map(cls.describes, structures))])
 
     def build_descriptor(self) -> Any:
         """The chosen descriptor for the elements of the dataset."""

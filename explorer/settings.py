@@ -11,7 +11,7 @@ from typing import Any
 
 import param
 
-from potscope.core.hyperparameters import Hyperparameter, declared
+from potscope.core.hyperparameters import Hyperparameter, Species, declared
 
 
 class Settings(param.Parameterized):
@@ -50,7 +50,7 @@ class Settings(param.Parameterized):
 
     def declared(self) -> dict[str, Hyperparameter]:
         """The hyperparameters a person may set, by name; the elements follow from the data and are left out."""
-        return {name: item for name, item in declared(self.chosen).items() if item.type is not tuple}
+        return {name: item for name, item in declared(self.chosen).items() if item.type is not Species}
 
     def value(self, name: str) -> Any:
         """The present value of one hyperparameter."""
@@ -67,7 +67,7 @@ class Settings(param.Parameterized):
 
     def build(self, *args: Any, species: tuple[str, ...] = ()) -> Any:
         """An object of the chosen class, which checks its hyperparameters itself."""
-        from_data = {name: species for name, item in declared(self.chosen).items() if item.type is tuple}
+        from_data = {name: species for name, item in declared(self.chosen).items() if item.type is Species}
         return self.chosen(*args, **from_data, **self.values)
 
     @param.depends("choice", watch=True)

@@ -16,9 +16,11 @@ from potscope.core.hyperparameters import Declared
 from potscope.core.pairs import Pairs
 from potscope.core.validation import as_structures
 
+TRANSFORMATIONS = frozenset({"translation", "rotation", "order of atoms"})
+
 
 class Descriptor(Declared, ABC):
-    """An invariant description of atomic structures: a frozen dataclass of hyperparameters, and `compute`.
+    """A description of atomic structures: a frozen dataclass of hyperparameters, and `compute`.
 
     Two descriptors with equal hyperparameters are equal and have one hash; ``repr`` is text that makes another.
     """
@@ -29,8 +31,21 @@ class Descriptor(Declared, ABC):
     title: ClassVar[str]
     """The descriptor's name in the field."""
 
-    periodic: ClassVar[bool]
-    """Whether periodic structures can be described."""
+    periodic_directions: ClassVar[frozenset[int]]
+    """In how many directions a structure may be periodic: 0 for a molecule, 3 for a crystal."""
+
+    @classmethod
+    def describes(cls, atoms: Atoms) -> bool:
+        """Whether a structure has boundary conditions that this descriptor knows."""
+        return int(atoms.pbc.sum()) in cls.periodic_directions
+
+    @property
+    def invariant_under(self) -> frozenset[str]:
+        """Which of ``"translation"``, ``"rotation"`` and ``"order of atoms"`` leave the values as they are.
+
+        Rows that stand for atoms follow the order of the atoms.
+        """
+        return TRANSFORMATIONS
 
     @property
     @abstractmethod
@@ -52,7 +67,7 @@ class LocalDescriptor(Descriptor):
     """A descriptor of the neighbourhood of each atom, of the neighbours within `reach`."""
 
     scope = "atom"
-    periodic = True
+    periodic_directions = frozenset({0, 1, 2, 3})
     species: tuple[str, ...]
 
     @property

@@ -53,7 +53,7 @@ class CoulombMatrix(Descriptor):
 
     scope = "structure"
     title: ClassVar[str] = "Coulomb matrix"
-    periodic = False
+    periodic_directions = frozenset({0})
 
     n_atoms_max: int = hyperparameter("Atoms of the largest molecule.", default=30, bounds=(1, 500))
     permutation: str = hyperparameter(

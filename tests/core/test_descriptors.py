@@ -12,26 +12,30 @@ from hypothesis import strategies as st
 
 from potscope.core import compiled
 from potscope.core.descriptors import REGISTRY, SOAP, CoulombMatrix, Descriptor, LocalDescriptor
-from potscope.core.hyperparameters import declared
+from potscope.core.descriptors.base import TRANSFORMATIONS
+from potscope.core.hyperparameters import NumberList, Species, declared
 
 from systems import SYSTEMS, derivative, random_rotation, rotated, species_of, strained
 
 
 def variants(cls: type[Descriptor]) -> list[dict[str, object]]:
-    """The defaults, and each other choice of each hyperparameter that is a choice."""
+    """The defaults, each other choice of each hyperparameter that is a choice, and each flag the other way."""
     found: list[dict[str, object]] = [{}]
     for name, hyper in declared(cls).items():
         found += [{name: choice} for choice in hyper.choices or () if choice != hyper.default]
+        if hyper.type is bool:
+            found.append({name: not hyper.default})
     return found
 
 
 VARIANTS = [
-    pytest.param(cls, settings_, id=" ".join([name, *map(str, settings_.values())]))
+    pytest.param(cls, settings_, id=" ".join([name, *(f"{key}={value}" for key, value in settings_.items())]))
     for name, cls in REGISTRY.items()
     for settings_ in variants(cls)
 ]
 every_variant = pytest.mark.parametrize(("cls", "chosen"), VARIANTS)
-every_periodic_variant = pytest.mark.parametrize(("cls", "chosen"), [v for v in VARIANTS if v.values[0].periodic])
+PERIODIC_VARIANTS = [variant for variant in VARIANTS if max(variant.values[0].periodic_directions) > 0]
+every_periodic_variant = pytest.mark.parametrize(("cls", "chosen"), PERIODIC_VARIANTS)
 every_class = pytest.mark.parametrize("cls", REGISTRY.values(), ids=REGISTRY.keys())
 LOCAL = [cls for cls in REGISTRY.values() if issubclass(cls, LocalDescriptor)]
 every_local_class = pytest.mark.parametrize("cls", LOCAL, ids=lambda cls: cls.__name__)
@@ -43,7 +47,17 @@ def make(cls: type[Descriptor], chosen: dict[str, object], *structures: Atoms) -
 
 
 def suitable(cls: type[Descriptor]) -> dict[str, Atoms]:
-    return {name: atoms for name, atoms in SYSTEMS.items() if cls.periodic or not atoms.pbc.any()}
+    return {name: atoms for name, atoms in SYSTEMS.items() if cls.describes(atoms)}
+
+
+def at_home(cls: type[Descriptor], atoms: Atoms) -> Atoms:
+    """The same atoms, in a cell where the descriptor knows nothing else."""
+    if cls.describes(atoms):
+        return atoms
+    boxed = atoms.copy()
+    boxed.set_cell([9.0, 10.0, 11.0])
+    boxed.pbc = True
+    return boxed
 
 
 def subclasses(cls: type) -> set[type]:
@@ -108,21 +122,50 @@ def test_jacobian_is_what_pull_back_is_the_adjoint_of(cls, chosen) -> None:
         )
 
 
+def transformed(atoms: Atoms, transformation: str, rng: np.random.Generator) -> tuple[Atoms, np.ndarray]:
+    """Atoms turned, moved or put in another order, and that order."""
+    order = np.arange(len(atoms))
+    moved = atoms.copy()
+    if transformation == "rotation":
+        moved = rotated(atoms, random_rotation(rng))
+    elif transformation == "translation":
+        moved.translate(rng.normal(size=3) * 5)
+    else:
+        order = rng.permutation(len(atoms))
+        moved = moved[order]
+    return moved, order
+
+
+@pytest.mark.parametrize("transformation", sorted(TRANSFORMATIONS))
 @every_variant
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_rotation_translation_and_order_change_nothing(cls, chosen, seed) -> None:
+def test_what_it_is_said_to_be_invariant_under_changes_nothing(cls, chosen, transformation, seed) -> None:
     rng = np.random.default_rng(seed)
     for name, atoms in suitable(cls).items():
         descriptor = make(cls, chosen, atoms)
-        order = rng.permutation(len(atoms))
-        moved = rotated(atoms, random_rotation(rng))
-        moved.translate(rng.normal(size=3) * 5)
-        values, changed = descriptor.compute(atoms).values, descriptor.compute(moved[order]).values
+        if transformation not in descriptor.invariant_under:
+            continue
+        moved, order = transformed(atoms, transformation, rng)
+        values, changed = descriptor.compute(atoms).values, descriptor.compute(moved).values
         expected = values[order] if cls.scope == "atom" else values
         np.testing.assert_allclose(
             changed, expected, atol=1e-8 * (1 + np.abs(values).max()), err_msg=f"{name}, {seed=}"
         )
+
+
+@pytest.mark.parametrize("transformation", sorted(TRANSFORMATIONS))
+@every_variant
+def test_what_it_is_not_said_to_be_invariant_under_changes_something(cls, chosen, transformation) -> None:
+    rng = np.random.default_rng(9)
+    changes = []
+    for atoms in suitable(cls).values():
+        descriptor = make(cls, chosen, atoms)
+        if transformation in descriptor.invariant_under:
+            return
+        moved, _ = transformed(atoms, transformation, rng)
+        changes.append(np.abs(descriptor.compute(moved).values - descriptor.compute(atoms).values).max())
+    assert max(changes) > 1e-3
 
 
 @every_periodic_variant
@@ -178,7 +221,9 @@ def test_nothing_jumps_when_an_atom_crosses_the_cutoff(cls) -> None:
 
 @every_class
 def test_the_number_of_threads_changes_nothing(cls) -> None:
-    atoms = SYSTEMS["diamond"].repeat((4, 4, 2)) if cls.periodic else SYSTEMS["ethanol"]
+    atoms = (
+        SYSTEMS["diamond"].repeat((4, 4, 2)) if issubclass(cls, LocalDescriptor) else at_home(cls, SYSTEMS["ethanol"])
+    )
     descriptor = make(cls, {}, atoms)
     before = compiled.get_num_threads()
     found = []
@@ -194,7 +239,7 @@ def test_the_number_of_threads_changes_nothing(cls) -> None:
 
 @every_variant
 def test_names_belong_to_features_and_differ(cls, chosen) -> None:
-    atoms = SYSTEMS["ethanol"]
+    atoms = at_home(cls, SYSTEMS["ethanol"])
     descriptor = make(cls, chosen, atoms)
     features = descriptor.compute(atoms)
     assert len(features.names) == features.values.shape[1] == len(set(features.names))
@@ -215,11 +260,11 @@ def test_equal_settings_make_equal_descriptors_and_the_text_makes_another(cls, c
 def test_hyperparameters_are_declared_with_all_there_is_to_know(cls) -> None:
     for name, hyper in declared(cls).items():
         assert hyper.doc.endswith("."), name
-        assert hyper.type is not tuple or name == "species"
-        if hyper.type in (int, float):
+        assert hyper.type is not Species or name == "species"
+        if hyper.type in (int, float, NumberList):
             assert hyper.bounds is not None, name
-            if hyper.default is not None:
-                assert hyper.bounds[0] <= hyper.default <= hyper.bounds[1], name
+            for number in np.ravel(() if hyper.default is None else hyper.default):
+                assert hyper.bounds[0] <= number <= hyper.bounds[1], name
 
 
 @every_class
@@ -244,7 +289,7 @@ def test_no_structures_give_no_rows(cls) -> None:
 
 @every_class
 def test_what_comes_in_is_not_changed(cls) -> None:
-    atoms = Atoms("HOH", [[0, 0, 1], [0, 0, 0], [1, 0, 0]])
+    atoms = at_home(cls, Atoms("HOH", [[0, 0, 1], [0, 0, 0], [1, 0, 0]]))
     atoms.arrays["positions"].flags.writeable = False
     before = atoms.copy()
     make(cls, {}, atoms).compute(atoms)
@@ -253,10 +298,10 @@ def test_what_comes_in_is_not_changed(cls) -> None:
 
 @every_class
 def test_bad_structures_are_refused_with_their_place(cls) -> None:
-    good = Atoms("Si2", [[0, 0, 0], [2.3, 0, 0]])
+    good = at_home(cls, Atoms("Si2", [[0, 0, 0], [2.3, 0, 0]]))
     descriptor = make(cls, {}, good)
-    twice = Atoms("Si2", [[0, 0, 0], [0, 0, 0]])
-    nowhere = Atoms("Si2", [[0, 0, 0], [np.nan, 0, 0]])
+    twice = at_home(cls, Atoms("Si2", [[0, 0, 0], [0, 0, 0]]))
+    nowhere = at_home(cls, Atoms("Si2", [[0, 0, 0], [np.nan, 0, 0]]))
     with pytest.raises(ValueError, match=r"`structures`\[1\]: atoms 0 and 1 are at the same place"):
         descriptor.compute([good, twice])
     with pytest.raises(ValueError, match=r"`structures`\[1\]: expected finite positions"):

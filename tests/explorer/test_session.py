@@ -12,7 +12,7 @@ from sessions import coarse, coarse_session, few_structures, fitted_session
 from potscope import sample_data
 from potscope.core import Dataset, load
 from potscope.core.descriptors import REGISTRY as DESCRIPTORS
-from potscope.core.hyperparameters import declared
+from potscope.core.hyperparameters import Species, declared
 from potscope.core.models import REGISTRY as MODELS
 from potscope.explorer.code import WHAT, code
 from potscope.explorer.session import DYNAMICS_JOB, FIT_JOB, MAP_JOB, Session
@@ -374,7 +374,7 @@ def test_only_periodic_directions_are_repeated():
 @pytest.mark.parametrize(("registry", "name"), [(DESCRIPTORS, n) for n in DESCRIPTORS] + [(MODELS, n) for n in MODELS])
 def test_every_registered_class_has_its_settings(registry, name):
     settings = Settings(registry, name)
-    expected = [key for key, item in declared(registry[name]).items() if item.type is not tuple]
+    expected = [key for key, item in declared(registry[name]).items() if item.type is not Species]
     assert list(settings.declared()) == expected
     assert all(settings.value(key) == item.default for key, item in settings.declared().items())
 
