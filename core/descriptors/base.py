@@ -75,6 +75,15 @@ class LocalDescriptor(Descriptor):
     def reach(self) -> float:
         """Distance beyond which no neighbour counts, Å."""
 
+    @property
+    def neighbour_order(self) -> int | None:
+        """How many neighbours act on a feature together: the degree of the values in the neighbours' weights.
+
+        1 for sums over neighbours, 2 for sums over pairs of them as in a power spectrum, and so on; None where the
+        values are no such sums. `potscope.core.explain` builds on it.
+        """
+        return None
+
     @abstractmethod
     def compute_pairs(self, pairs: Pairs) -> Features:
         """Values from a neighbour list that reaches at least to `reach`."""

@@ -103,6 +103,11 @@ class SOAP(LocalDescriptor):
         return self.cutoff + tail
 
     @property
+    def neighbour_order(self) -> int:
+        """2: the power spectrum is quadratic in the density."""
+        return 2
+
+    @property
     def names(self) -> tuple[str, ...]:
         """``Si Si l0 n0 n1``: species pair, l, n and n'."""
         return _names(self)
