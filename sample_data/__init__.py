@@ -26,6 +26,8 @@ class SampleSet:
         How the references were computed.
     file
         Name of the file with the structures, in the folder of the set.
+    references
+        Which of "energy", "forces" and "stress" every structure comes with.
     """
 
     name: str
@@ -33,6 +35,10 @@ class SampleSet:
     description: str
     method: str
     file: str
+    references: tuple[str, ...] = ("energy", "forces", "stress")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "references", tuple(self.references))
 
 
 def list() -> tuple[SampleSet, ...]:  # noqa: A001 - read as sample_data.list()

@@ -7,18 +7,25 @@ time and started again: what is finished is never computed twice, and nothing ha
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import hashlib
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import ase.io
 from ase import Atoms
 
+from potscope.sample_data.configurations import finite_difference_copies, interleaved
+
 ReferenceMethod = Callable[[Atoms, Path], Atoms]
+
+
+class ReferenceFailed(RuntimeError):
+    """A method gives no result for one configuration, which says nothing of the others."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -51,8 +58,10 @@ def run(
     method: ReferenceMethod,
     work: Path,
     workers: int = 2,
-) -> None:
+) -> dict[str, str]:
     """Compute every configuration that has no result yet, some at a time.
+
+    One that fails stops no other; those that failed are listed at the end, and are tried again at the next call.
 
     Parameters
     ----------
@@ -65,20 +74,43 @@ def run(
         Folder of the results.
     workers
         How many run at once.
+
+    Returns
+    -------
+    Reasons of those that failed, by id.
+
+    Raises
+    ------
+    Exception
+        Whatever `method` raises other than `ReferenceFailed`: that is no matter of one configuration.
     """
     todo = [atoms for atoms in configurations if not result_file(work, atoms).exists()]
     print(f"{len(configurations) - len(todo)} of {len(configurations)} are there; {len(todo)} to do", flush=True)
 
-    def one(atoms: Atoms) -> str:
+    def one(atoms: Atoms) -> str | None:
         scratch = work / "scratch" / str(atoms.info["id"])
         scratch.mkdir(parents=True, exist_ok=True)
-        write_whole(result_file(work, atoms), to_extxyz([method(atoms, scratch)]))
-        return str(atoms.info["id"])
+        try:
+            result = method(atoms, scratch)
+        except ReferenceFailed as failure:
+            return str(failure)
+        write_whole(result_file(work, atoms), to_extxyz([result]))
+        return None
 
-    with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(one, atoms) for atoms in todo]
+    failed: dict[str, str] = {}
+    pool = ThreadPoolExecutor(workers)
+    try:
+        futures = {pool.submit(one, atoms): str(atoms.info["id"]) for atoms in todo}
         for done, future in enumerate(as_completed(futures), start=1):
-            print(f"{done}/{len(todo)} {future.result()}", flush=True)
+            name, reason = futures[future], future.result()
+            if reason is not None:
+                failed[name] = reason
+            print(f"{done}/{len(todo)} {name}{f': {reason}' if reason else ''}", flush=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    for name, reason in sorted(failed.items()):
+        print(f"failed: {name}: {reason}", flush=True)
+    return failed
 
 
 def collect(work: Path, groups: Sequence[str]) -> list[Atoms]:
@@ -95,3 +127,48 @@ def store(structures: Sequence[Atoms], path: Path) -> None:
     """Write the set; gzip without a time stamp where the name ends in ``.gz``, so that equal data make equal files."""
     data = to_extxyz(structures)
     write_whole(path, gzip.compress(data, 9, mtime=0) if path.suffix == ".gz" else data)
+
+
+def main(
+    description: str,
+    *,
+    everything: Sequence[Atoms],
+    method: ReferenceMethod,
+    work: Path,
+    file: Path,
+    checked: Collection[str],
+    described: str,
+) -> None:
+    """Command line of a generator of periodic cells.
+
+    Parameters
+    ----------
+    description
+        For ``--help``.
+    everything
+        All configurations, each with ``info["id"]`` and ``info["group"]``.
+    method
+        Computes one.
+    work, file
+        Folder of the single results, and where the set is written.
+    checked
+        Ids of those whose copies ``--check`` computes.
+    described
+        ``info["method"]`` of every frame.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--workers", type=int, default=2, help="how many to run at once, each on one processor")
+    parser.add_argument("--collect", action="store_true", help="only gather what is there")
+    parser.add_argument("--check", action="store_true", help="compute the copies for finite differences")
+    arguments = parser.parse_args()
+    if arguments.check:
+        run(finite_difference_copies(everything, checked), method, work, arguments.workers)
+        return
+    if not arguments.collect:
+        run(interleaved(everything), method, work, arguments.workers)
+    groups = dict.fromkeys(str(atoms.info["group"]) for atoms in everything)
+    found = collect(work, [group.replace(" ", "-") for group in groups])
+    for atoms in found:
+        atoms.info["method"] = described
+    store(found, file)
+    print(f"{len(found)} configurations in {file.name}, {file.stat().st_size / 1000:.0f} kB")

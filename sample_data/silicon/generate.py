@@ -7,102 +7,38 @@ Needs Debian's ``quantum-espresso`` and ``quantum-espresso-data`` and the extra 
 
 from __future__ import annotations
 
-import argparse
-import os
-import subprocess
+from functools import partial
 from pathlib import Path
 
-import ase.io
 import numpy as np
 from ase import Atoms, units
 from ase.build import bulk, diamond100, diamond111, surface
-from ase.io.espresso import write_espresso_in
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
 
-from potscope.sample_data import generation
+from potscope.sample_data import configurations, espresso, generation
+from potscope.sample_data.configurations import at_volume, displaced, random_strain, shortest_distance, strain
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE / ".work"
 DATA = HERE / "silicon.xyz.gz"
-PSEUDO = Path("/usr/share/espresso/pseudo/Si.pbe-rrkj.UPF")
 
 METHOD = "Quantum ESPRESSO 6.7, PBE, Si.pbe-rrkj.UPF, 24 Ry, CC0"
-ECUTWFC = 24.0  # Ry
-K_SPACING = 0.2894  # 1/Å: 4 × 4 × 4 for the cubic cell
+SETTINGS = espresso.Settings(
+    pseudopotentials={"Si": "Si.pbe-rrkj.UPF"},
+    ecutwfc=24.0,
+    ecutrho=96.0,
+    k_spacing=0.2894,  # 4 × 4 × 4 for the cubic cell
+)
 LATTICE_CONSTANT = 5.47  # Å, PBE with this pseudopotential
 SEED = 20161107
 CHECKED = ("rattled-050", "vacancy-001", "liquid-005")  # compared with finite differences
-STEP, SHEAR = 0.01, 0.002  # Å and strain, of the copies for that
-
-
-def k_grid(atoms: Atoms) -> tuple[int, int, int]:
-    """Points along each reciprocal vector, about `K_SPACING` apart."""
-    lengths = 2 * np.pi * np.linalg.norm(atoms.cell.reciprocal(), axis=1)
-    n1, n2, n3 = np.maximum(1, np.ceil(lengths / K_SPACING - 0.35)).astype(int)
-    return int(n1), int(n2), int(n3)
-
-
-def quantum_espresso(atoms: Atoms, scratch: Path) -> Atoms:
-    """Energy (the free energy, to which forces and stress belong), forces and stress of one configuration."""
-    grid = k_grid(atoms)
-    shift = tuple(int(n > 1) for n in grid)
-    settings = {
-        "control": {
-            "calculation": "scf",
-            "tprnfor": True,
-            "tstress": True,
-            "pseudo_dir": str(PSEUDO.parent),
-            "outdir": ".",
-            "disk_io": "nowf",
-        },
-        "system": {
-            "ecutwfc": ECUTWFC,
-            "ecutrho": 4 * ECUTWFC,
-            "occupations": "smearing",
-            "smearing": "gaussian",
-            "degauss": 0.005,
-        },
-        "electrons": {"conv_thr": 1e-9, "electron_maxstep": 200},
-    }
-    with (scratch / "pw.in").open("w") as file:
-        write_espresso_in(file, atoms, settings, {"Si": PSEUDO.name}, kpts=grid, koffset=shift)
-    with (scratch / "pw.out").open("w") as file:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        subprocess.run(["pw.x", "-in", "pw.in"], cwd=scratch, stdout=file, env=environment, check=True)
-    output = ase.io.read(scratch / "pw.out", format="espresso-out")
-    result = atoms.copy()
-    result.info["REF_energy"] = float(output.get_potential_energy(force_consistent=True))
-    result.info["REF_stress"] = output.get_stress(voigt=True)
-    result.info["k_grid"] = " ".join(map(str, grid))
-    result.arrays["REF_forces"] = output.get_forces()
-    return result
-
-
-def strain(atoms: Atoms, strain_cc: np.ndarray) -> Atoms:
-    """Deform cell and positions by ``1 + strain``."""
-    strained = atoms.copy()
-    strained.set_cell(strained.cell @ (np.eye(3) + strain_cc), scale_atoms=True)
-    return strained
-
-
-def random_strain(rng: np.random.Generator, amplitude: float) -> np.ndarray:
-    """A symmetric strain with components up to `amplitude`."""
-    strain_cc = rng.uniform(-amplitude, amplitude, (3, 3))
-    return (strain_cc + strain_cc.T) / 2
-
-
-def displaced(atoms: Atoms, rng: np.random.Generator, amplitude: float) -> Atoms:
-    """Every atom displaced by a normal deviate of standard deviation `amplitude` (Å) along each axis."""
-    moved = atoms.copy()
-    moved.positions += rng.normal(0, amplitude, moved.positions.shape)
-    return moved
 
 
 def strained_diamond(rng: np.random.Generator) -> list[Atoms]:
     """15 volumes from 0.82 to 1.18 of the equilibrium one, then 45 random strains up to 8 %, atoms displaced too."""
     primitive = bulk("Si", "diamond", LATTICE_CONSTANT)
-    volumes = [strain(primitive, (v ** (1 / 3) - 1) * np.eye(3)) for v in np.linspace(0.82, 1.18, 15)]
+    volumes = [at_volume(primitive, v) for v in np.linspace(0.82, 1.18, 15)]
     amplitudes = np.repeat([0.02, 0.05, 0.08], 15)
     return volumes + [displaced(strain(primitive, random_strain(rng, e)), rng, e / 2) for e in amplitudes]
 
@@ -135,7 +71,7 @@ def beta_tin(rng: np.random.Generator) -> list[Atoms]:
     a, c = 4.81, 2.65
     cell = Atoms("Si4", scaled_positions=[[0, 0, 0], [0, 0.5, 0.25], [0.5, 0.5, 0.5], [0.5, 0, 0.75]], cell=[a, a, c])
     cell.pbc = True
-    volumes = [strain(cell, (v ** (1 / 3) - 1) * np.eye(3)) for v in np.linspace(0.86, 1.16, 8)]
+    volumes = [at_volume(cell, v) for v in np.linspace(0.86, 1.16, 8)]
     amplitudes = np.repeat([0.03, 0.06, 0.1], 4)
     return volumes + [displaced(strain(cell, random_strain(rng, e / 2)), rng, e) for e in amplitudes]
 
@@ -186,8 +122,7 @@ def liquid_like(rng: np.random.Generator) -> list[Atoms]:
         while taken < 5:
             dynamics.run(200)
             frame = Atoms(atoms.numbers, atoms.get_positions(wrap=True), cell=atoms.cell, pbc=True)
-            distances = np.linalg.norm((frame * (2, 2, 2)).get_all_distances(mic=True, vector=True), axis=-1)
-            if np.min(distances[distances > 0]) > 1.9:
+            if shortest_distance(frame) > 1.9:
                 made.append(frame)
                 taken += 1
     return made
@@ -203,63 +138,18 @@ GROUPS = {
 }
 
 
-def configurations() -> list[Atoms]:
+def everything() -> list[Atoms]:
     """All configurations, group by group, the same at every call."""
-    everything = []
-    for number, (group, make) in enumerate(GROUPS.items()):
-        for index, atoms in enumerate(make(np.random.default_rng([SEED, number]))):
-            atoms.info = {"id": f"{group}-{index:03d}", "group": group}
-            everything.append(atoms)
-    return everything
-
-
-def interleaved(everything: list[Atoms]) -> list[Atoms]:
-    """The same, in an order that makes every group grow alike, so that an unfinished set is still a fair one."""
-    size = {group: sum(a.info["group"] == group for a in everything) for group in GROUPS}
-
-    def progress(atoms: Atoms) -> float:
-        index = int(str(atoms.info["id"]).rsplit("-", 1)[1])
-        return (index * 7 % size[atoms.info["group"]]) / size[atoms.info["group"]]
-
-    return sorted(everything, key=progress)
-
-
-def finite_difference_copies(everything: list[Atoms]) -> list[Atoms]:
-    """Copies of three configurations, moved along one coordinate or strained, both ways."""
-    copies = []
-    for original in everything:
-        if original.info["id"] not in CHECKED:
-            continue
-        for sign in (-1, 1):
-            moved = original.copy()
-            moved.positions[3, 1] += sign * STEP
-            xx, xy = np.zeros((3, 3)), np.zeros((3, 3))
-            xx[0, 0], xy[0, 1], xy[1, 0] = sign * SHEAR, sign * SHEAR / 2, sign * SHEAR / 2
-            for name, atoms in (("y3", moved), ("xx", strain(original, xx)), ("xy", strain(original, xy))):
-                atoms.info = {"id": f"check-{original.info['id']}-{name}{sign:+d}", "group": "check"}
-                copies.append(atoms)
-    return copies
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workers", type=int, default=2, help="serial pw.x to run at once")
-    parser.add_argument("--collect", action="store_true", help="only gather what is there")
-    parser.add_argument("--check", action="store_true", help="compute the copies for finite differences")
-    arguments = parser.parse_args()
-    if arguments.check:
-        copies = finite_difference_copies(configurations())
-        generation.run(copies, quantum_espresso, WORK, arguments.workers)
-        return
-    if not arguments.collect:
-        generation.run(interleaved(configurations()), quantum_espresso, WORK, arguments.workers)
-    found = generation.collect(WORK, list(GROUPS))
-    for atoms in found:
-        atoms.info["method"] = METHOD
-    generation.store(found, DATA)
-    print(f"{len(found)} configurations in {DATA.name}, {DATA.stat().st_size / 1000:.0f} kB")
+    return configurations.named(GROUPS, SEED)
 
 
 if __name__ == "__main__":
-    main()
+    generation.main(
+        __doc__,
+        everything=everything(),
+        method=partial(espresso.compute, settings=SETTINGS),
+        work=WORK,
+        file=DATA,
+        checked=CHECKED,
+        described=METHOD,
+    )

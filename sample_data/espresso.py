@@ -1,0 +1,131 @@
+"""Energies, forces and stresses with Quantum ESPRESSO's ``pw.x``, for the generators of reference data."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.io.espresso import write_espresso_in
+
+from potscope.sample_data.generation import ReferenceFailed
+
+PSEUDOPOTENTIALS = Path("/usr/share/espresso/pseudo")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a calculation is done with.
+
+    Attributes
+    ----------
+    pseudopotentials
+        Element to file name in `PSEUDOPOTENTIALS`.
+    ecutwfc, ecutrho
+        Cutoffs of wave functions and of the density, Ry.
+    k_spacing
+        Between points along a reciprocal vector (2π included), 1/Å, about.
+    mixing_beta
+        Share of the new density in the next.
+    """
+
+    pseudopotentials: dict[str, str]
+    ecutwfc: float
+    ecutrho: float
+    k_spacing: float
+    mixing_beta: float = 0.7
+
+    def k_grid(self, atoms: Atoms) -> tuple[int, int, int]:
+        """Points along each reciprocal vector, about `k_spacing` apart."""
+        lengths = 2 * np.pi * np.linalg.norm(atoms.cell.reciprocal(), axis=1)
+        n1, n2, n3 = np.maximum(1, np.ceil(lengths / self.k_spacing - 0.35)).astype(int)
+        return int(n1), int(n2), int(n3)
+
+    def namelists(self, calculation: str) -> dict[str, dict[str, object]]:
+        """Input of ``pw.x`` but for the structure and the k-points."""
+        mixing = {} if self.mixing_beta == 0.7 else {"mixing_beta": self.mixing_beta}
+        return {
+            "control": {
+                "calculation": calculation,
+                "tprnfor": True,
+                "tstress": True,
+                "pseudo_dir": str(PSEUDOPOTENTIALS),
+                "outdir": ".",
+                "disk_io": "nowf",
+            },
+            "system": {
+                "ecutwfc": self.ecutwfc,
+                "ecutrho": self.ecutrho,
+                "occupations": "smearing",
+                "smearing": "gaussian",
+                "degauss": 0.005,
+            },
+            "electrons": {"conv_thr": 1e-9, "electron_maxstep": 200, **mixing},
+        }
+
+
+def compute(atoms: Atoms, scratch: Path, settings: Settings, calculation: str = "scf") -> Atoms:
+    """Energy (the free energy, to which forces and stress belong), forces and stress of one configuration.
+
+    Parameters
+    ----------
+    atoms
+        Its k-points are those of ``info["k_grid"]`` ("4 4 4") where that is given, for a series of volumes on one
+        grid; else they follow from the cell.
+    scratch
+        Folder to work in.
+    settings
+        Pseudopotentials, cutoffs, k-points.
+    calculation
+        "scf", or "relax" for the positions that ``pw.x`` relaxes to.
+
+    Raises
+    ------
+    ReferenceFailed
+        If ``pw.x`` fails or does not converge.
+    """
+    given = atoms.info.get("k_grid")
+    grid = tuple(map(int, given.split())) if given else settings.k_grid(atoms)
+    shift = tuple(int(n > 1) for n in grid)
+    points = {"kpts": None} if grid == (1, 1, 1) else {"kpts": grid, "koffset": shift}
+    with (scratch / "pw.in").open("w") as file:
+        write_espresso_in(file, atoms, settings.namelists(calculation), settings.pseudopotentials, **points)
+    _run(scratch)
+    output = cast(Atoms, ase.io.read(scratch / "pw.out", format="espresso-out"))
+    result: Atoms = atoms.copy()
+    if calculation == "relax":
+        result.positions = output.positions
+    result.info["REF_energy"] = float(output.get_potential_energy(force_consistent=True))
+    result.info["REF_stress"] = output.get_stress(voigt=True)
+    result.info["k_grid"] = " ".join(map(str, grid))
+    result.arrays["REF_forces"] = output.get_forces()
+    return result
+
+
+def cpu_minutes(scratch: Path) -> float:
+    """What all runs of ``pw.x`` under a folder took, as they say themselves; those that failed say nothing."""
+    total = 0.0
+    for output in scratch.glob("*/pw.out"):
+        found = re.search(r"PWSCF +: +(?:(\d+)h)? *(?:(\d+)m)? *(?:([\d.]+)s)? CPU", output.read_text())
+        if found:
+            hours, minutes, seconds = (float(part or 0) for part in found.groups())
+            total += 60 * hours + minutes + seconds / 60
+    return total
+
+
+def _run(scratch: Path) -> None:
+    with (scratch / "pw.out").open("w") as file:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(["pw.x", "-in", "pw.in"], cwd=scratch, stdout=file, env=environment, check=False)
+    said = (scratch / "pw.out").read_text()
+    if "convergence NOT achieved" in said:
+        raise ReferenceFailed("pw.x: the density did not converge")
+    if done.returncode != 0 or "JOB DONE." not in said:
+        reason = re.search(r"Error in routine.*\n.*", said)
+        raise ReferenceFailed(f"pw.x: {' '.join(reason[0].split()) if reason else f'exit code {done.returncode}'}")
