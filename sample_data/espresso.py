@@ -41,6 +41,12 @@ class Settings:
     k_spacing: float
     mixing_beta: float = 0.7
 
+    @property
+    def method(self) -> str:
+        """What frames say of how they were computed."""
+        cutoff = f"{self.ecutwfc:g}" + ("" if self.ecutrho == 4 * self.ecutwfc else f"/{self.ecutrho:g}")
+        return f"Quantum ESPRESSO 6.7, PBE, {', '.join(self.pseudopotentials.values())}, {cutoff} Ry, CC0"
+
     def k_grid(self, atoms: Atoms) -> tuple[int, int, int]:
         """Points along each reciprocal vector, about `k_spacing` apart."""
         lengths = 2 * np.pi * np.linalg.norm(atoms.cell.reciprocal(), axis=1)
@@ -68,6 +74,20 @@ class Settings:
             },
             "electrons": {"conv_thr": 1e-9, "electron_maxstep": 200, **mixing},
         }
+
+
+SILICON = Settings(
+    pseudopotentials={"Si": "Si.pbe-rrkj.UPF"},
+    ecutwfc=24.0,
+    ecutrho=96.0,
+    k_spacing=0.2894,  # 4 × 4 × 4 for the cubic cell
+)
+SILICON_CARBIDE = Settings(
+    pseudopotentials={"Si": "Si.pbe-nl-rrkjus_psl.1.0.0.UPF", "C": "C.pbe-rrkjus.UPF"},
+    ecutwfc=35.0,
+    ecutrho=280.0,
+    k_spacing=0.5,  # 3 × 3 × 3 for the cubic cell, 5 × 5 × 5 for the primitive one
+)
 
 
 def compute(atoms: Atoms, scratch: Path, settings: Settings, calculation: str = "scf") -> Atoms:

@@ -21,13 +21,6 @@ HERE = Path(__file__).resolve().parent
 WORK = HERE / ".work"
 DATA = HERE / "silicon-carbide.xyz.gz"
 
-METHOD = "Quantum ESPRESSO 6.7, PBE, Si.pbe-nl-rrkjus_psl.1.0.0.UPF, C.pbe-rrkjus.UPF, 35/280 Ry, CC0"
-SETTINGS = espresso.Settings(
-    pseudopotentials={"Si": "Si.pbe-nl-rrkjus_psl.1.0.0.UPF", "C": "C.pbe-rrkjus.UPF"},
-    ecutwfc=35.0,
-    ecutrho=280.0,
-    k_spacing=0.5,  # 3 × 3 × 3 for the cubic cell, 5 × 5 × 5 for the primitive one
-)
 LATTICE_CONSTANT = 4.38  # Å
 SEED = 19550806
 CHECKED = ("rattled-040", "antisite-010", "vacancy-001")  # compared with finite differences
@@ -110,9 +103,9 @@ if __name__ == "__main__":
     generation.main(
         __doc__,
         everything=everything(),
-        method=partial(espresso.compute, settings=SETTINGS),
+        method=partial(espresso.compute, settings=espresso.SILICON_CARBIDE),
         work=WORK,
         file=DATA,
         checked=CHECKED,
-        described=METHOD,
+        described=espresso.SILICON_CARBIDE.method,
     )

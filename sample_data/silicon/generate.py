@@ -23,13 +23,6 @@ HERE = Path(__file__).resolve().parent
 WORK = HERE / ".work"
 DATA = HERE / "silicon.xyz.gz"
 
-METHOD = "Quantum ESPRESSO 6.7, PBE, Si.pbe-rrkj.UPF, 24 Ry, CC0"
-SETTINGS = espresso.Settings(
-    pseudopotentials={"Si": "Si.pbe-rrkj.UPF"},
-    ecutwfc=24.0,
-    ecutrho=96.0,
-    k_spacing=0.2894,  # 4 × 4 × 4 for the cubic cell
-)
 LATTICE_CONSTANT = 5.47  # Å, PBE with this pseudopotential
 SEED = 20161107
 CHECKED = ("rattled-050", "vacancy-001", "liquid-005")  # compared with finite differences
@@ -147,9 +140,9 @@ if __name__ == "__main__":
     generation.main(
         __doc__,
         everything=everything(),
-        method=partial(espresso.compute, settings=SETTINGS),
+        method=partial(espresso.compute, settings=espresso.SILICON),
         work=WORK,
         file=DATA,
         checked=CHECKED,
-        described=METHOD,
+        described=espresso.SILICON.method,
     )
