@@ -39,7 +39,8 @@ class Features:
         \mathbf J_p = \frac{\partial G_{r(p)}}{\partial \mathbf D_p}, \qquad
         \frac{\partial E}{\partial \mathbf D_p} = \sum_f \frac{\partial E}{\partial G_{r(p) f}} \mathbf J_{pf},
 
-    the second without building the first.
+    the second without building the first. What depends on the cell by more than its pair vectors, such as an Ewald sum,
+    brings forces and virials of its own; `jacobian` and `pair_gradient` are then those at a fixed cell.
 
     Attributes
     ----------
@@ -62,6 +63,7 @@ class Features:
     structure_r: IntArray
     _adjoint: Callable[[Array], Array]
     _jacobian: Callable[[], Array]
+    _gradient: Callable[[Array], Gradient] | None = None
 
     @cached_property
     def first_row_s(self) -> IntArray:
@@ -70,9 +72,12 @@ class Features:
 
     def pair_gradient(self, dE_dvalues: Array) -> Array:
         r""":math:`\partial E/\partial \mathbf D_p`, shape (pairs, 3), from :math:`\partial E/\partial G`."""
+        return self._adjoint(self._checked(dE_dvalues))
+
+    def _checked(self, dE_dvalues: Array) -> Array:
         if np.shape(dE_dvalues) != self.values.shape:
             raise ValueError(f"`dE_dvalues`: expected shape {self.values.shape}, got {np.shape(dE_dvalues)}")
-        return self._adjoint(np.ascontiguousarray(dE_dvalues, dtype=float))
+        return np.ascontiguousarray(dE_dvalues, dtype=float)
 
     def pull_back(self, dE_dvalues: Array) -> Gradient:
         r"""Forces and virials of an energy whose derivative by the values is given, by the adjoint.
@@ -82,6 +87,8 @@ class Features:
         dE_dvalues
             :math:`\partial E/\partial G`, eV per unit of the feature, of the shape of `values`.
         """
+        if self._gradient is not None:
+            return self._gradient(self._checked(dE_dvalues))
         dE_dD_pc = self.pair_gradient(dE_dvalues)
         return Gradient(self.pairs.forces(dE_dD_pc), self.pairs.virials(dE_dD_pc))
 

@@ -34,6 +34,9 @@ class Descriptor(Declared, ABC):
     periodic_directions: ClassVar[frozenset[int]]
     """In how many directions a structure may be periodic: 0 for a molecule, 3 for a crystal."""
 
+    depends_on_the_choice_of_cell: ClassVar[bool] = False
+    """Whether a larger cell of the same crystal has other values, as with matrices that have a row for each atom."""
+
     @classmethod
     def describes(cls, atoms: Atoms) -> bool:
         """Whether a structure has boundary conditions that this descriptor knows."""
