@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from ase import Atoms
@@ -35,6 +35,9 @@ class Potential(Declared, ABC):
 
     title: ClassVar[str]
     """The family's name in the field."""
+
+    descriptor_scope: ClassVar[Literal["atom", "structure"]] = "atom"
+    """The `Descriptor.scope` that the family stands on."""
 
     has_energy_std: ClassVar[bool] = False
     """Whether energies come with a standard deviation."""
