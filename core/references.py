@@ -74,6 +74,20 @@ class ReferenceKeys:
         return ", ".join(f"{name} from `{key}`" if key else f"no {name}" for name, key in found.items())
 
 
+class NoReferences(ValueError):
+    """Structures in which nothing is known to be a reference, with the keys that could be one.
+
+    Attributes
+    ----------
+    choices
+        The keys there are.
+    """
+
+    def __init__(self, message: str, choices: KeyChoices) -> None:
+        super().__init__(message)
+        self.choices = choices
+
+
 @dataclass(frozen=True)
 class References:
     """References of some structures; see `Dataset` for shapes and units."""
