@@ -20,6 +20,8 @@ MOST_MESSAGE_BYTES = 600 * 1024**2
 """Files dropped into the page arrive through the websocket."""
 
 QUANTITIES = ("energy", "forces", "stress", "group")
+READ_OPTIONS = (*(f"{quantity}_key" for quantity in QUANTITIES), "units", "energies")
+"""Options that go to `Dataset.read` by the same name."""
 
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  (only compared with)
 
@@ -37,8 +39,9 @@ def parser() -> argparse.ArgumentParser:
         "files",
         nargs="*",
         metavar="FILE",
-        help="structures with energies and forces: extended XYZ, an ASE database, or anything else ASE reads; "
-        "several files become one data set; without any, the bundled silicon",
+        help="structures with energies and forces: extended XYZ, an ASE database, VASP's output, FitSNAP's JSON, "
+        "n2p2's input.data, MD17's npz or anything else ASE reads, or a folder of them; several become one data set; "
+        "without any, the bundled silicon",
     )
     for quantity in QUANTITIES:
         arguments.add_argument(
@@ -46,6 +49,14 @@ def parser() -> argparse.ArgumentParser:
             metavar="KEY",
             help=f"where the {quantity} is in the files, if it is not found by itself",
         )
+    arguments.add_argument(
+        "--units",
+        help="of a file that doesn't tell: ev-angstrom or hartree-bohr of an input.data, kcal/mol, eV or hartree of an "
+        "npz or of --energies",
+    )
+    arguments.add_argument(
+        "--energies", metavar="FILE", help="energies of the structures: one a line, or a name and a number"
+    )
     arguments.add_argument("--port", type=int, default=DEFAULT_PORT, help="port to serve on (default: %(default)s)")
     arguments.add_argument(
         "--address", default="localhost", help="address to serve on (default: %(default)s, reachable from here alone)"
@@ -73,8 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser().parse_args(arguments)
     try:
         check_port(asked.address, asked.port)
-        keys = {f"{name}_key": getattr(asked, f"{name}_key") for name in QUANTITIES}
-        keys = {name: key for name, key in keys.items() if key is not None}
+        keys = {name: value for name in READ_OPTIONS if (value := getattr(asked, name)) is not None}
         dataset = read(asked.files, keys) if asked.files else None
     except Refused as refused:
         sys.stderr.write(f"potscope: error: {refused}\n")
@@ -108,7 +118,7 @@ def read(files: Sequence[str], keys: Mapping[str, str]) -> Dataset:
         return Dataset.read(*files, **keys)
     except (OSError, ValueError, TypeError) as error:
         message = " ".join(str(error).split())
-        for name in keys or [f"{quantity}_key" for quantity in QUANTITIES]:
+        for name in READ_OPTIONS:
             message = message.replace(f"`{name}`", f"--{name.replace('_', '-')}")
         named = any(Path(file).name in message for file in files)
         raise Refused(message if named else f"{', '.join(files)}: {message}") from None

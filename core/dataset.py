@@ -89,25 +89,47 @@ class Dataset:
         forces_key: str | None = None,
         stress_key: str | None = None,
         group_key: str | None = None,
+        units: str | None = None,
+        energies: str | PathLike[str] | None = None,
     ) -> Dataset:
         """Read one file or several.
 
         Energies, forces and stresses are looked for under the names of
         `potscope.core.references.automatic_names`, among the results of attached calculators (for extended XYZ,
         ASE takes ``energy``, ``forces`` and ``stress`` to be such) and among all other named values. One key is
-        used for all structures of a file. `keys` and `notes` tell what was found.
+        used for all structures of a file. `keys` and `notes` tell what was found and what was assumed.
 
         Parameters
         ----------
         *files
-            Extended XYZ, ASE databases, trajectories, and whatever else `ase.io.read` knows; ``.gz`` too. Units
-            must be eV, eV/Å and eV/Å³, with the stress positive under tension. A key with ``virial`` in its
-            name is taken to be −stress × volume, eV, as in extended XYZ of GAP.
+            Of these formats, which are recognised by what is in a file; ``.gz`` too:
+
+            - extended and plain XYZ, ASE databases, and whatever else `ase.io.read` knows. Units must be eV, eV/Å and
+              eV/Å³, with the stress positive under tension. A key with ``virial`` in its name is taken to be
+              −stress × volume, eV, as in extended XYZ of GAP;
+            - FitSNAP's JSON (stress in bar, positive under compression; the folder is the group);
+            - the JSON of the mlearn benchmark (stress in kbar, positive under compression);
+            - ``input.data`` of n2p2 and RuNNer, see `units`;
+            - the ``.npz`` of MD17, MD22 and rMD17 (kcal/mol, Å) and the ``.mat`` of QM7 (kcal/mol, Bohr);
+            - VASP's ``OUTCAR`` and ``vasprun.xml``, all ionic steps. The energy is the free energy, which the forces
+              belong to; the one extrapolated to σ → 0 is ``energy_sigma_0``.
+
+            A folder is read with all that is below it, where its files are all JSON, or XYZ, or OUTCAR, or
+            vasprun.xml; the folders in it are the groups.
         energy_key, forces_key, stress_key
             Where to look instead; an empty string for nowhere.
         group_key
             Where the group labels are: by default ``group``, ``config_type``, ``Group`` or ``label``, and
             otherwise the file's name is used. An empty string for the file's name.
+        units
+            For formats that don't tell their units, and an error for others. ``"ev-angstrom"`` or
+            ``"hartree-bohr"`` for ``input.data``, by default what makes neighbours be the sum of their covalent radii
+            apart; ``"kcal/mol"`` (the default), ``"eV"`` or ``"hartree"`` for the energies of ``.npz``, forces being
+            of this unit and Å; one of these for `energies`, by default eV.
+        energies
+            A file with the energies of the structures of the one file or folder in `files`: one number a line in the
+            structures' order, or a name and a number. Names are those of the files where a folder was read, or
+            ``id``, ``name`` or the comment's first word.
 
         Raises
         ------
@@ -119,7 +141,12 @@ class Dataset:
         """
         if not files:
             raise ValueError("`files`: expected at least one file, got none")
-        sources = [Source.of_file(file) for file in files]
+        if energies is not None and len(files) > 1:
+            raise ValueError(f"`energies`: expected one file or folder in `files`, got {len(files)}")
+        beside = _beside(energies)
+        sources = [Source.of_file(file, units, beside) for file in files]
+        if beside is not None and energy_key is None:
+            energy_key = beside.name
         name = " + ".join(source.stem for source in sources[:3]) + (" + …" if len(sources) > 3 else "")
         gathered = gather(sources, AskedKeys(energy_key, forces_key, stress_key, group_key))
         return cls(**vars(gathered), name=name)
@@ -302,6 +329,14 @@ def _read_only(array: NDArray[T]) -> NDArray[T]:
     copy = array.copy()
     copy.flags.writeable = False
     return copy
+
+
+def _beside(energies: str | PathLike[str] | None) -> Path | None:
+    if energies is None:
+        return None
+    if not isinstance(energies, (str, PathLike)):
+        raise TypeError(f"`energies`: expected the name of a file, got {shown(energies)}")
+    return Path(energies)
 
 
 def _chosen(indices: ArrayLike | slice | SupportsIndex, n: int) -> IntArray:

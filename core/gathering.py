@@ -13,8 +13,8 @@ from ase import Atoms
 from potscope.core import labels, references
 from potscope.core._types import Array
 from potscope.core.labels import made_unique
-from potscope.core.reading import read_frames, stem
-from potscope.core.references import KeyChoices, ReferenceKeys
+from potscope.core.reading import read, stem
+from potscope.core.references import KeyChoices, NoReferences, ReferenceKeys
 from potscope.core.validation import check_geometry, shown
 
 QUANTITIES = ("energy", "forces", "stress", "group")
@@ -32,27 +32,30 @@ class AskedKeys:
 
 @dataclass(frozen=True)
 class Source:
-    """Structures from one place, and how to speak of them."""
+    """Structures from one place, how to speak of them, and what was assumed in reading them."""
 
     structures: list[Atoms]
     argument: str
     stem: str
     prefix: str
     where: Callable[[int], str]
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def of_file(cls, file: str | PathLike[str]) -> Source:
-        """All structures of a file."""
+    def of_file(cls, file: str | PathLike[str], units: str | None = None, energies: Path | None = None) -> Source:
+        """All structures of a file or a folder."""
         if not isinstance(file, (str, PathLike)):
             raise TypeError(f"`files`: expected names of files, got {shown(file)}")
         path = Path(file)
         name = stem(path)
+        reading = read(path, units, energies)
         return cls(
-            structures=read_frames(path),
+            structures=reading.structures,
             argument="`files`",
             stem=name,
             prefix=f"{name}:",
-            where=lambda index: f"`files`: {path.name}, frame {index}",
+            where=lambda index: f"`files`: {reading.places[index]}",
+            notes=tuple(reading.notes),
         )
 
     @classmethod
@@ -94,11 +97,7 @@ def gather(sources: Sequence[Source], asked: AskedKeys) -> Gathered:
     keys = _joined_keys([part.keys for part in parts])
     _check_found(keys, asked, sources)
     ids, n_renamed = made_unique([one for part in parts for one in part.ids])
-    notes = [
-        f"{source.stem}: {note}" if len(parts) > 1 else note
-        for source, part in zip(sources, parts, strict=True)
-        for note in part.notes
-    ]
+    notes = _notes_of_all([source.stem for source in sources], [part.notes for part in parts])
     notes += _notes_on_different_keys([part.keys for part in parts])
     if n_renamed:
         notes.append(f"ids: # and a number added to {n_renamed} that occurred before")
@@ -133,8 +132,21 @@ def _understood(source: Source, asked: AskedKeys) -> Gathered:
         groups=groups,
         ids=labels.ids_of(values, source.prefix),
         keys=replace(keys, group=group_key),
-        notes=(*key_notes, *reference_notes, *group_notes),
+        notes=(*source.notes, *key_notes, *reference_notes, *group_notes),
     )
+
+
+def _notes_of_all(names: Sequence[str], notes: Sequence[Sequence[str]]) -> list[str]:
+    """Each note once, with the names of those it is on unless it is on all."""
+    names_of: dict[str, list[str]] = {}
+    for name, some in zip(names, notes, strict=True):
+        for note in some:
+            names_of.setdefault(note, []).append(name)
+    found = []
+    for note, of in names_of.items():
+        few = ", ".join(of[:3]) + (f" and {len(of) - 3} others" if len(of) > 3 else "")
+        found.append(note if len(of) == len(names) else f"{few}: {note}")
+    return found
 
 
 def _notes_on_different_keys(keys: Sequence[ReferenceKeys]) -> list[str]:
@@ -171,10 +183,11 @@ def _check_found(keys: ReferenceKeys, asked: AskedKeys, sources: Sequence[Source
                 f"`{quantity}_key`: no structure has {getattr(asked, quantity)!r}; the keys there: {present}"
             )
     if keys.energy is None and keys.forces is None and keys.stress is None:
-        raise ValueError(
+        raise NoReferences(
             f"{sources[0].argument}: expected reference energies, forces or stresses, found none; "
             f"the keys there: {present}; "
-            "if one of them is a reference, name it with `energy_key`, `forces_key` or `stress_key`"
+            "if one of them is a reference, name it with `energy_key`, `forces_key` or `stress_key`",
+            keys.choices,
         )
 
 

@@ -8,6 +8,9 @@ from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
 
 from potscope.core.dataset import Dataset
+from potscope.sample_data.fetching import fetch, fetchable
+
+__all__ = ["SampleSet", "fetch", "fetchable", "list", "load"]
 
 DESCRIPTION = "set.json"
 
