@@ -8,7 +8,7 @@ serves it with the bundled silicon; the `potscope` command does the same and tak
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from potscope.explorer.views import (
     ProblemView,
     TableView,
 )
+from potscope.explorer.views.data import Source
 from potscope.explorer.views.layout import GRID_ONLY, card
 
 FIRST_SET = "silicon"
@@ -91,9 +92,13 @@ def bundled_first() -> Dataset:
     return bundled(FIRST_SET)
 
 
-def sources() -> dict[str, Callable[[], Dataset]]:
-    """The bundled datasets by title."""
-    return {entry.title: lambda name=entry.name: bundled(name) for entry in sample_data.list()}  # type: ignore[misc]
+def sources() -> list[Source]:
+    """The bundled datasets, that of the newcomer first."""
+    entries = sorted(sample_data.list(), key=lambda entry: (entry.name != FIRST_SET, entry.title))
+    return [
+        Source(entry.name, entry.title, entry.description, entry.method, partial(bundled, entry.name))
+        for entry in entries
+    ]
 
 
 def workbench(
@@ -108,19 +113,23 @@ def workbench(
     files, keys
         Where it was read from, and the keys that `Dataset.read` was asked to use.
     """
-    return open_page(new_session(bundled_first() if dataset is None else dataset, files, keys))
+    if dataset is None or (not files and dataset is bundled_first()):
+        return open_page(new_session(bundled_first(), sample=FIRST_SET))
+    return open_page(new_session(dataset, files, keys))
 
 
-def new_session(dataset: Dataset, files: Sequence[str | Path] = (), keys: Mapping[str, str] | None = None) -> Session:
+def new_session(
+    dataset: Dataset, files: Sequence[str | Path] = (), keys: Mapping[str, str] | None = None, sample: str = ""
+) -> Session:
     """A session whose jobs report to the page that is being made, if one is."""
     document = served_document()
     post = None if document is None else poster(document)
-    return Session(dataset, post=post, files=[Path(file) for file in files], keys=dict(keys or {}))
+    return Session(dataset, post=post, files=[Path(file) for file in files], keys=dict(keys or {}), sample=sample)
 
 
 def open_page(session: Session) -> pmui.Page:
     """The page of a session, with its map where that is known; else the map follows once the page is there."""
-    session.structure_map = work.known_map(session.dataset, session.build_descriptor())
+    session.structure_map = work.known_map(session.dataset, session.build_map_descriptor())
     page = lay_out(session)
     if served_document() is not None:
         if session.structure_map is None:
@@ -131,7 +140,7 @@ def open_page(session: Session) -> pmui.Page:
 
 def prepare(dataset: Dataset) -> None:
     """Compute the map that the first page will show, while the browser still loads it."""
-    work.compute_map(dataset, Session(dataset).build_descriptor())
+    work.compute_map(dataset, Session(dataset).build_map_descriptor())
 
 
 def served_document() -> Document | None:

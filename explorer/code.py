@@ -42,7 +42,9 @@ def _data(session: Session) -> Part:
     if session.files:
         arguments = [repr(str(path)) for path in session.files] + [f"{k}={v!r}" for k, v in session.keys.items()]
         return {"from potscope.core import Dataset"}, [f"data = Dataset.read({', '.join(arguments)})"]
-    return {"from potscope import sample_data"}, [f"data = sample_data.load({session.dataset.name!r})"]
+    return {"from potscope import sample_data"}, [
+        f"data = sample_data.load({session.sample or session.dataset.name!r})"
+    ]
 
 
 def _import_of(thing: Any) -> str:
@@ -52,7 +54,7 @@ def _import_of(thing: Any) -> str:
 
 
 def _map(session: Session) -> Part:
-    descriptor = session.build_descriptor()
+    descriptor = session.build_map_descriptor()
     imports = {_import_of(descriptor), "from potscope.core import maps"}
     return imports, [f"descriptor = {descriptor!r}", "xy = maps.structure_map(data.structures, descriptor)"]
 

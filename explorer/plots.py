@@ -28,6 +28,9 @@ MEV = 1000.0
 MOST_POINTS = 12_000
 """As many points as a browser draws without effort."""
 
+MOST_GROUPS = 20
+"""As many bars as have room for their names."""
+
 CLICK_REACH = 0.03
 """How far from a point a click may be, as a fraction of the axes."""
 
@@ -315,7 +318,7 @@ def force_parity(
 
 
 def errors_by_group(errors: Mapping[str, Mapping[str, float]], colours: Mapping[str, str]) -> hv.Bars:
-    """Root-mean-square error of the force components in each group, the worst on top.
+    """Root-mean-square error of the force components in each group, the worst on top; of many groups the worst alone.
 
     Parameters
     ----------
@@ -331,6 +334,7 @@ def errors_by_group(errors: Mapping[str, Mapping[str, float]], colours: Mapping[
     )
     scale, label = (1.0, "force RMSE (eV/Å)") if kind == "force_rmse" else (MEV, "energy RMSE (meV/atom)")
     rows = sorted(((scale * error.get(kind, np.nan), group) for group, error in errors.items()), key=lambda row: row[0])
+    rows = rows[-MOST_GROUPS:]
     data = {
         "group": [group for _, group in rows],
         "error": [value for value, _ in rows],

@@ -21,6 +21,8 @@ from potscope.core import Dataset
 from potscope.core.descriptors import REGISTRY as DESCRIPTORS
 from potscope.core.models import REGISTRY as MODELS
 from potscope.explorer import work
+from potscope.explorer.defaults import suggested
+from potscope.explorer.energies import EnergyZero
 from potscope.explorer.jobs import Jobs
 from potscope.explorer.settings import Settings
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from potscope.core._types import Array, IntArray
     from potscope.core.dynamics import Frame
 
-MAP_JOB, FIT_JOB, DYNAMICS_JOB = "Map", "Fit", "Molecular dynamics"
+MAP_JOB, FIT_JOB, DYNAMICS_JOB, READ_JOB = "Map", "Fit", "Molecular dynamics", "Reading"
 
 ELEMENT, FORCE_ERROR, LOCAL_ENERGY, FORCE = "element", "force error", "local energy", "force"
 GROUP, ENERGY, ENERGY_ERROR = "group", "energy", "energy error"
@@ -90,14 +92,19 @@ class Session(param.Parameterized):
         How calls get back to the thread of the page; see `potscope.explorer.jobs.Jobs`.
     """
 
-    descriptor = param.ClassSelector(class_=Settings, constant=True, doc="The chosen descriptor.")
+    descriptor = param.ClassSelector(class_=Settings, constant=True, doc="The descriptor of the fit.")
+    map_descriptor = param.ClassSelector(class_=Settings, constant=True, doc="That of the map, where it is another.")
+    same_descriptor = param.Boolean(default=True, doc="Whether the map is drawn with the descriptor of the fit.")
     model = param.ClassSelector(class_=Settings, constant=True, doc="The chosen model.")
     dynamics = param.ClassSelector(class_=DynamicsSettings, constant=True, doc="How dynamics is run.")
     jobs = param.ClassSelector(class_=Jobs, constant=True, doc="The long work that runs or waits.")
+    reading = param.ClassSelector(class_=Jobs, constant=True, doc="The reading of data, which waits for nothing else.")
 
     dataset = param.ClassSelector(class_=Dataset, allow_None=False, doc="The structures and their references.")
+    sample = param.String(default="", doc="The name of a bundled set, as `sample_data.load` takes it.")
     files = param.List(default=[], item_type=Path, doc="The files it was read from; empty for a bundled set.")
     keys = param.Dict(default={}, doc="Keys that were asked for, as arguments of `Dataset.read`.")
+    refused = param.ClassSelector(class_=Exception, doc="Why the last data that were to be opened were not.")
     test_fraction = param.Number(default=0.1, bounds=(0.0, 0.5), doc="Fraction of the structures kept for testing.")
     split_by = param.Selector(default="group", objects=["group", "random"], doc="How test structures are drawn.")
     split_seed = param.Integer(default=0, bounds=(0, None), doc="Seed of the draw.")
@@ -122,9 +129,11 @@ class Session(param.Parameterized):
         super().__init__(
             dataset=dataset,
             descriptor=Settings(DESCRIPTORS, "SOAP"),
+            map_descriptor=Settings(DESCRIPTORS, "SOAP"),
             model=Settings(MODELS, "GAP"),
             dynamics=DynamicsSettings(),
             jobs=Jobs(post),
+            reading=Jobs(post),
             **params,
         )
         self._offer_colours()
@@ -136,30 +145,71 @@ class Session(param.Parameterized):
 
     # -- the dataset ---------------------------------------------------------------------------------------------
 
-    def open(self, dataset: Dataset, files: Sequence[str | Path] = (), **keys: str) -> None:
+    def open(self, dataset: Dataset, files: Sequence[str | Path] = (), sample: str = "", **keys: str) -> None:
         """Look at another dataset: what belonged to the last one goes, and its map is drawn."""
-        self.param.update(dataset=dataset, files=[Path(file) for file in files], keys=keys)
+        self.param.update(dataset=dataset, files=[Path(file) for file in files], sample=sample, keys=keys, refused=None)
         self.start_map()
+
+    def start_reading(self, read: Callable[[], Dataset], files: Sequence[Path] = (), **origin: str) -> None:
+        """Open what `read` returns, as a job beside all others; where the data are at fault, `refused` says why.
+
+        Parameters
+        ----------
+        read
+            Function that reads, run in a thread.
+        files, origin
+            As of `open`.
+        """
+
+        def attempt(_: Any) -> Dataset | Exception:
+            try:
+                dataset = read()
+            except (ValueError, TypeError, OSError) as error:
+                return error
+            _ = dataset.fingerprint  # of large data it takes a while, and is kept
+            return dataset
+
+        def finish(result: Dataset | Exception) -> None:
+            if isinstance(result, Exception):
+                self.refused = result
+            else:
+                self.open(result, files, **origin)
+
+        self.reading.start(READ_JOB, attempt, finish)
 
     def read(self, *files: str | Path, **keys: str) -> None:
         """Open a dataset from files, with `Dataset.read`'s keys; an error leaves everything as it was."""
         self.open(Dataset.read(*files, **keys), files, **keys)
 
-    def read_contents(self, contents: Mapping[str, bytes]) -> None:
-        """Open a dataset from the contents of files, by name; they are kept on disk while the session lives."""
+    def start_reading_files(self, files: Sequence[str | Path], **keys: str) -> None:
+        """Open a dataset from files as a job; see `start_reading`."""
+        paths = [Path(file) for file in files]
+        self.start_reading(lambda: Dataset.read(*paths, **keys), paths, **keys)
+
+    def kept(self, contents: Mapping[str, bytes]) -> list[Path]:
+        """Files with some contents, by name, on disk while the session lives."""
         folder = Path(tempfile.mkdtemp(prefix="potscope-"))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         files = []
         for name, content in contents.items():
             files.append(folder / Path(name).name)
             files[-1].write_bytes(content)
-        self.read(*files)
+        return files
 
     def read_with_keys(self, **keys: str) -> None:
-        """Read the same files again, taking the references from other keys."""
+        """Read the same files again as a job, taking the references from other keys."""
         if not self.files:
             raise ValueError("`files`: expected a dataset that was read from files, got a bundled one")
-        self.read(*self.files, **{**self.keys, **keys})
+        self.start_reading_files(self.files, **{**self.keys, **keys})
+
+    @param.depends("dataset", watch=True, on_init=True)
+    def _find_energy_zero(self) -> None:
+        self.energy_zero = EnergyZero.of(self.dataset)
+
+    @property
+    def shown_energies_s(self) -> Array:
+        """Reference energies as they are shown, eV/atom; see `potscope.explorer.energies`."""
+        return np.asarray(self.dataset.energies / self.dataset.n_atoms - self.energy_zero.zero_s)
 
     @param.depends("dataset", watch=True)
     def _forget_what_no_longer_applies(self) -> None:
@@ -187,19 +237,48 @@ class Session(param.Parameterized):
 
     # -- the map -------------------------------------------------------------------------------------------------
 
-    @param.depends("dataset", watch=True, on_init=True)
+    @param.depends("dataset", "model.choice", watch=True, on_init=True)
     def _offer_descriptors(self) -> None:
-        """Offer the descriptors that know the boundary conditions of the data."""
-        structures = self.dataset.structures
-        self.descriptor.offer([name for name, cls in DESCRIPTORS.items() if all(map(cls.describes, structures))])
+        """Offer the descriptors that know the boundary conditions of the data, for the fit those the model takes."""
+        dataset = self.dataset
+        kinds = {tuple(atoms.pbc): atoms for atoms in dataset.structures}.values()
+        names = [name for name, cls in DESCRIPTORS.items() if all(map(cls.describes, kinds))]
+        scope = getattr(self.model.chosen, "descriptor_scope", None)
+        suitable = [name for name in names if scope in (None, DESCRIPTORS[name].scope)]
+        self.descriptor.offer(suitable, lambda cls: suggested(cls, dataset))
+        self.map_descriptor.offer(names, lambda cls: suggested(cls, dataset))
+
+    @param.depends("same_descriptor", watch=True)
+    def _start_from_the_descriptor_of_the_fit(self) -> None:
+        if not self.same_descriptor:
+            self.map_descriptor.take(self.descriptor)
 
     def build_descriptor(self) -> Any:
-        """The chosen descriptor for the elements of the dataset."""
+        """The descriptor of the fit, for the elements of the dataset."""
         return self.descriptor.build(species=self.dataset.species)
+
+    def n_features(self) -> int:
+        """How many features the descriptor of the fit has."""
+        return len(self.build_descriptor().names)
+
+    def build_map_descriptor(self) -> Any:
+        """The descriptor of the map: that of the fit, unless another was chosen."""
+        settings = self.descriptor if self.same_descriptor else self.map_descriptor
+        return settings.build(species=self.dataset.species)
+
+    def map_problem(self) -> str:
+        """Why the map cannot be drawn with the chosen descriptor; empty if it can."""
+        try:
+            self.build_map_descriptor()
+        except (ValueError, TypeError) as error:
+            return str(error)
+        return ""
 
     def start_map(self) -> None:
         """Compute the map as a job; where it is known already, show it."""
-        dataset, descriptor = self.dataset, self.build_descriptor()
+        if self.map_problem():
+            return
+        dataset, descriptor = self.dataset, self.build_map_descriptor()
         self.jobs.cancel(MAP_JOB)
         known = work.known_map(dataset, descriptor)
         if known is not None:
@@ -211,16 +290,17 @@ class Session(param.Parameterized):
             lambda result: self.param.update(structure_map=result),
         )
 
-    @param.depends("structure_map", "dataset", "descriptor.choice", "descriptor.values")
     def map_is_stale(self) -> bool:
-        """Whether the map was made with another descriptor than the one chosen now."""
-        return self.structure_map is not None and self.structure_map.descriptor != self.build_descriptor()
+        """Whether the map was made with another descriptor than the one chosen now, if one can be made of that."""
+        if self.structure_map is None or self.map_problem():
+            return False
+        return self.structure_map.descriptor != self.build_map_descriptor()
 
     @param.depends("map_colour", "fit", "dataset")
     def map_values(self) -> tuple[Array, str] | None:
         """A number for each structure and its name with unit; None where the groups give the colours."""
         if self.map_colour == ENERGY:
-            return self.dataset.energies / self.dataset.n_atoms, "energy (eV/atom)"
+            return self.shown_energies_s, "energy (eV/atom)"
         if self.map_colour == ENERGY_ERROR and self.fit is not None:
             return MEV * np.abs(self.fit.energy_error_s), "energy error (meV/atom)"
         if self.map_colour == FORCE_ERROR and self.fit is not None:
@@ -352,7 +432,7 @@ class Session(param.Parameterized):
             "group": list(self.dataset.groups),
             "formula": [atoms.get_chemical_formula() for atoms in self.dataset.structures],
             "atoms": self.dataset.n_atoms,
-            "energy": self.dataset.energies / self.dataset.n_atoms,
+            "energy": self.shown_energies_s,
         }
         if self.fit is not None:
             columns["set"] = np.where(self.fit.is_test_s, "test", "train")
@@ -394,3 +474,4 @@ class Session(param.Parameterized):
     def close(self) -> None:
         """Stop whatever runs: the page is gone."""
         self.jobs.close()
+        self.reading.close()

@@ -6,12 +6,19 @@ Nothing here knows any descriptor or model: what there is to choose comes from t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import param
 
 from potscope.core.hyperparameters import Hyperparameter, Species, declared
+
+Suggest = Callable[[type], Mapping[str, Any]]
+
+
+def _no_suggestion(_: type) -> Mapping[str, Any]:
+    return {}
 
 
 class Settings(param.Parameterized):
@@ -24,19 +31,39 @@ class Settings(param.Parameterized):
     """
 
     choice = param.Selector(doc="Name of the chosen class.")
-    values = param.Dict(default={}, doc="Hyperparameters that differ from their defaults, by name.")
+    values = param.Dict(default={}, doc="Hyperparameters that a person has set, by name.")
+    suggested = param.Dict(default={}, doc="Hyperparameters that suit the data where the defaults don't, by name.")
+    problems = param.Dict(default={}, doc="What was typed and is not allowed: why, by hyperparameter.")
 
     def __init__(self, registry: Mapping[str, type], choice: str | None = None, **params: Any) -> None:
         self.registry = dict(registry)
+        self._suggest: Suggest = _no_suggestion
         super().__init__(**params)
         self.param["choice"].objects = list(self.registry)
         self.choice = next(iter(self.registry)) if choice is None else choice
 
-    def offer(self, names: Sequence[str]) -> None:
-        """Restrict the choice to some of the classes; the first of them is taken where the chosen one is not."""
-        if self.choice not in names:
-            self.choice = names[0]
-        self.param["choice"].objects = list(names)
+    def offer(self, names: Sequence[str], suggest: Suggest = _no_suggestion) -> None:
+        """Restrict the choice to some of the classes; the first of them is taken where the chosen one is not.
+
+        Parameters
+        ----------
+        names
+            What there is to choose from.
+        suggest
+            Gives, for a class, hyperparameters that suit the data better than its defaults.
+        """
+        self._suggest = suggest
+        with param.parameterized.batch_call_watchers(self):
+            self.param["choice"].objects = list(names)
+            if self.choice not in names:
+                self.choice = names[0]
+            self.suggested = dict(suggest(self.chosen))
+
+    def take(self, other: Settings) -> None:
+        """Choose what another has chosen, with the same values."""
+        if self.choice != other.choice:
+            self.choice = other.choice
+        self.param.update(suggested=dict(other.suggested), values=dict(other.values), problems={})
 
     @property
     def chosen(self) -> type:
@@ -46,15 +73,32 @@ class Settings(param.Parameterized):
     @property
     def title(self) -> str:
         """The name of the chosen class in the field."""
-        return str(getattr(self.chosen, "title", self.choice))
+        return self.title_of(self.choice)
+
+    @property
+    def explanation(self) -> str:
+        """What the chosen class is, in one line: the first of its docstring."""
+        return (inspect.getdoc(self.chosen) or "").partition("\n")[0]
+
+    def titles(self) -> dict[str, str]:
+        """The names in the field of all that is offered, by the names of the classes, in their order."""
+        return {name: self.title_of(name) for name in self.param["choice"].objects}
+
+    def title_of(self, name: str) -> str:
+        """The name in the field of one class."""
+        return str(getattr(self.registry[name], "title", name))
 
     def declared(self) -> dict[str, Hyperparameter]:
         """The hyperparameters a person may set, by name; the elements follow from the data and are left out."""
         return {name: item for name, item in declared(self.chosen).items() if item.type is not Species}
 
+    def default(self, name: str) -> Any:
+        """What a hyperparameter is while nobody has set it: what suits the data, or its declared default."""
+        return self.suggested.get(name, self.declared()[name].default)
+
     def value(self, name: str) -> Any:
         """The present value of one hyperparameter."""
-        return self.values.get(name, self.declared()[name].default)
+        return self.values.get(name, self.default(name))
 
     def set(self, **values: Any) -> None:
         """Change some hyperparameters; those set back to their default are forgotten."""
@@ -63,13 +107,28 @@ class Settings(param.Parameterized):
         if unknown:
             raise ValueError(f"`{unknown[0]}` is no hyperparameter of {self.choice}; expected one of {sorted(items)}")
         merged = {**self.values, **values}
-        self.values = {name: value for name, value in merged.items() if value != items[name].default}
+        self.param.update(
+            values={name: value for name, value in merged.items() if value != self.default(name)},
+            problems={name: words for name, words in self.problems.items() if name not in values},
+        )
+
+    def refuse(self, name: str, words: str) -> None:
+        """Remember why what was typed for a hyperparameter is not allowed; its value stays as it was."""
+        self.problems = {**self.problems, name: words}
 
     def build(self, *args: Any, species: tuple[str, ...] = ()) -> Any:
-        """An object of the chosen class, which checks its hyperparameters itself."""
+        """An object of the chosen class, which checks its hyperparameters itself.
+
+        Raises
+        ------
+        ValueError
+            If it does not allow them, or if something was typed that is not allowed.
+        """
+        if self.problems:
+            raise ValueError(next(iter(self.problems.values())))
         from_data = {name: species for name, item in declared(self.chosen).items() if item.type is Species}
-        return self.chosen(*args, **from_data, **self.values)
+        return self.chosen(*args, **from_data, **{**self.suggested, **self.values})
 
     @param.depends("choice", watch=True)
     def _forget_values(self) -> None:
-        self.values = {}
+        self.param.update(values={}, problems={}, suggested=dict(self._suggest(self.chosen)))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 
-from potscope.core.hyperparameters import Hyperparameter
+from potscope.core.hyperparameters import Hyperparameter, NumberList, NumberTable
 from potscope.explorer.settings import Settings
-from potscope.explorer.views.layout import GRID_ONLY
+from potscope.explorer.texts import as_text, from_text, is_typed
+from potscope.explorer.views.layout import GRID_ONLY, html
 
 GRID = """
 :host {
@@ -32,7 +37,10 @@ def tooltip(item: Hyperparameter) -> str:
     limits = (
         f" From {item.bounds[0]:g} to {item.bounds[1]:g}{' ' + item.unit if item.unit else ''}." if item.bounds else ""
     )
-    return f"{item.doc.rstrip('.')}.{limits}"
+    how = ""
+    if is_typed(item):
+        how = " Numbers apart by commas." if item.type is NumberList else " Rows of numbers, apart by semicolons."
+    return f"{item.doc.rstrip('.')}.{limits}{how}"
 
 
 def control(item: Hyperparameter, value: Any) -> pn.widgets.Widget:
@@ -51,6 +59,11 @@ def control(item: Hyperparameter, value: Any) -> pn.widgets.Widget:
         return pmui.Checkbox(**common)
     if item.type is str:
         return pmui.TextInput(**common)
+    if item.type is NumberTable:
+        whole_line = {"styles": {"grid-column": "1 / -1"}, "auto_grow": True, "rows": 1, "max_rows": 4}
+        return pmui.TextAreaInput(**{**common, **whole_line, "value": as_text(value)})
+    if is_typed(item):
+        return pmui.TextInput(**{**common, "value": as_text(value)})
     start, end = item.bounds if item.bounds is not None else (None, None)
     if item.type is int:
         whole = {"start": None if start is None else int(start), "end": None if end is None else int(end)}
@@ -66,6 +79,8 @@ def step(value: float) -> float:
 class SettingsControls(pn.viewable.Viewer):
     """The choice among the classes of a registry, and the controls of the one chosen.
 
+    What is typed and not allowed stays where it is, with the reason below it.
+
     Parameters
     ----------
     settings
@@ -77,42 +92,92 @@ class SettingsControls(pn.viewable.Viewer):
     def __init__(self, settings: Settings, kind: str, **params: Any) -> None:
         super().__init__(**params)
         self.settings = settings
-        self.choice = pmui.Select(
-            label=kind,
-            options=list(settings.param["choice"].objects),
-            value=settings.choice,
-            size="small",
-            sizing_mode="stretch_width",
-            margin=0,
-        )
-        self.choice.param.watch(lambda event: settings.param.update(choice=event.new), "value")
+        self._filling = False
+        self.choice = pmui.Select(label=kind, size="small", sizing_mode="stretch_width", margin=0)
+        self.choice.param.watch(self._choose, "value")
+        self.words = html(styles={"grid-column": "1 / -1", "margin-top": "-4px"})
         self.widgets: dict[str, pn.widgets.Widget] = {}
         self.grid = pn.Column(sizing_mode="stretch_width", margin=0, stylesheets=[GRID, GRID_ONLY])
-        settings.param.watch(lambda _: self._fill(), "choice")
-        settings.param.watch(lambda _: self._fill(), "choice", what="objects")
-        settings.param.watch(lambda _: self._follow(), "values")
+        settings.param.watch(lambda *_: self._fill(), "choice")
+        settings.param.watch(lambda *_: self._fill(), "choice", what="objects")
+        settings.param.watch(lambda *_: self._follow(), ["values", "suggested", "problems"])
         self._fill()
 
     def _fill(self) -> None:
-        self.choice.param.update(
-            options=list(self.settings.param["choice"].objects),
-            value=self.settings.choice,
-            description=self.settings.title,
-        )
-        items = self.settings.declared()
-        self.widgets = {name: control(item, self.settings.value(name)) for name, item in items.items()}
+        titles = self.settings.titles()
+        with self._filling_in():
+            self.choice.param.update(
+                options={title: name for name, title in titles.items()}, value=self.settings.choice
+            )
+            items = self.settings.declared()
+            self.widgets = {name: control(item, self.settings.value(name)) for name, item in items.items()}
         for name, widget in self.widgets.items():
             widget.param.watch(lambda event, name=name: self._set(name, event.new), "value")
-        self.grid.objects = [self.choice, *self.widgets.values()]
+        self.words.object = f'<span class="quiet">{escape(self.settings.explanation)}</span>'
+        self.grid.objects = [self.choice, *self.widgets.values(), self.words]
+        self.mark()
+
+    def _choose(self, event: Any) -> None:
+        if not self._filling and event.new is not None:
+            self.settings.choice = event.new
 
     def _set(self, name: str, value: Any) -> None:
-        if value is not None:
-            self.settings.set(**{name: value})
+        if value is None or self._filling:
+            return
+        item = self.settings.declared()[name]
+        try:
+            self.settings.set(**{name: from_text(value, item) if is_typed(item) else item.check(value)})
+        except ValueError as error:
+            self.settings.refuse(name, str(error))
 
     def _follow(self) -> None:
+        """Show the values as they are; what was refused stays as it was typed."""
+        items = self.settings.declared()
+        with self._filling_in():
+            for name, widget in self.widgets.items():
+                if name in items and name not in self.settings.problems:
+                    self._show(items[name], widget)
+        self.mark()
+
+    def _show(self, item: Hyperparameter, widget: pn.widgets.Widget) -> None:
+        value = self.settings.value(item.name)
+        if not is_typed(item):
+            if widget.value != value:
+                widget.value = value
+        elif _meaning(widget.value, item) != value:
+            widget.value = as_text(value)
+
+    def mark(self, problem: str = "") -> None:
+        """Mark the controls that hold what is not allowed, and the one that a problem of the whole names.
+
+        Parameters
+        ----------
+        problem
+            What the class itself says of its hyperparameters together; begins with the name of one in backticks.
+        """
+        named = re.match(r"`(\w+)`", problem)
+        problems = {named[1]: problem, **self.settings.problems} if named else self.settings.problems
         for name, widget in self.widgets.items():
-            if name in self.settings.declared() and widget.value != self.settings.value(name):
-                widget.value = self.settings.value(name)
+            if "error_state" in widget.param:
+                words = problems.get(name, "").replace(f"`{name}`: ", "")
+                widget.param.update(error_state=bool(words), helper_text=words)
+
+    @contextmanager
+    def _filling_in(self) -> Iterator[None]:
+        """While the controls themselves change, that sets nothing."""
+        before, self._filling = self._filling, True
+        try:
+            yield
+        finally:
+            self._filling = before
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self.grid
+
+
+def _meaning(text: str, item: Hyperparameter) -> Any:
+    """What a text means; None where it means nothing that is allowed."""
+    try:
+        return from_text(text, item)
+    except ValueError:
+        return None

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 
 from potscope.core import Dataset
-from potscope.explorer.session import Session
+from potscope.core.references import KeyChoices, NoReferences
+from potscope.explorer.session import READ_JOB, Session
+from potscope.explorer.views.jobs import JobProgress
 from potscope.explorer.views.layout import html
 
 FORMATS = ".xyz,.extxyz,.gz,.db,.json,.traj,.cif,.vasp,.pdb,.out,.xml,.cfg,.lammpstrj,.nc"
 MOST_BYTES = 500 * 1024**2
 
-Sources = Mapping[str, Callable[[], Dataset]]
-
 QUANTITIES = {"energy": "energies", "forces": "forces", "stress": "stresses", "group": "groups"}
+REFERENCES = ("energy", "forces", "stress")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A bundled set of data.
+
+    Attributes
+    ----------
+    name, title, description, method
+        As of `potscope.sample_data.SampleSet`.
+    load
+        Function that reads it.
+    """
+
+    name: str
+    title: str
+    description: str
+    method: str
+    load: Callable[[], Dataset]
 
 
 class DataView(pn.viewable.Viewer):
@@ -30,20 +52,23 @@ class DataView(pn.viewable.Viewer):
     session
         The session.
     sources
-        Bundled sets by title: functions that load them. The set the session starts with need not be among them.
+        Bundled sets. The set the session starts with need not be among them.
     """
 
-    def __init__(self, session: Session, sources: Sources, **params: Any) -> None:
+    def __init__(self, session: Session, sources: Sequence[Source], **params: Any) -> None:
         super().__init__(**params)
         self.session = session
-        self._sources = dict(sources)
+        self._sources = {source.title: source for source in sources}
         self._filling = False
+        self._unread: list[Path] = []
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0, "size": "small"}
         self.choice = pmui.Select(label="Data set", **wide)
+        self.about = html()
         self.upload = pmui.FileInput(
             label="Open or drop a file", accept=FORMATS, multiple=True, variant="outlined",
             max_file_size=MOST_BYTES, max_total_file_size=MOST_BYTES, **wide,
         )  # fmt: skip
+        self.progress = JobProgress(session, READ_JOB, jobs=session.reading)
         self.problem = pmui.Alert(
             severity="error", closeable=True, visible=False, margin=(6, 0), sizing_mode="stretch_width"
         )
@@ -65,50 +90,72 @@ class DataView(pn.viewable.Viewer):
         self._show_keys()
         self.choice.param.watch(self._choose, "value")
         self.upload.param.watch(self._uploaded, "value")
-        session.param.watch(lambda _: self._show_source(), "dataset")
-        session.param.watch(lambda _: self._show_keys(), "dataset")
+        session.param.watch(lambda *_: self._opened(), "dataset")
+        session.param.watch(lambda *_: self._show_refusal(), "refused")
         for name, widget in self.keys.items():
             widget.param.watch(lambda event, name=name: self._choose_key(name, event.new), "value")
 
     # -- choosing ------------------------------------------------------------------------------------------------
 
+    def _opened(self) -> None:
+        self._unread = []
+        self._show_source()
+        self._show_keys()
+
+    def _source(self) -> Source | None:
+        """The bundled set that is open, if one is."""
+        return next((source for source in self._sources.values() if source.name == self.session.sample), None)
+
     def _show_source(self) -> None:
         """Name what is open in the menu, whether it is bundled or not."""
-        name = self.session.dataset.name
-        known = list(self._sources)
-        title = next((title for title in known if title.lower().startswith(name.lower())), None)
-        files = ", ".join(path.name for path in self.session.files)
-        here = title if title and not self.session.files else files or name
+        source, known = self._source(), list(self._sources)
+        here = source.title if source else self.session.title or "own data"
         with self._filling_in():
             self.choice.options = known if here in known else [here, *known]
             self.choice.value = here
+        lines = [source.description, source.method] if source else []
+        self.about.object = "".join(f'<div class="quiet">{escape(line)}</div>' for line in lines if line)
+        self.about.visible = bool(lines)
 
     def _choose(self, event: Any) -> None:
-        if self._filling or event.new not in self._sources:
-            return
-        self._open(lambda: self.session.open(self._sources[event.new]()))
+        if not self._filling and event.new in self._sources:
+            source = self._sources[event.new]
+            self.session.start_reading(source.load, sample=source.name)
 
     def _uploaded(self, event: Any) -> None:
         if not event.new:
             return
         contents = event.new if isinstance(event.new, list) else [event.new]
         names = self.upload.filename if isinstance(self.upload.filename, list) else [self.upload.filename]
-        self._open(lambda: self.session.read_contents(dict(zip(names, contents, strict=True))))
+        self._read(self.session.kept(dict(zip(names, contents, strict=True))))
+
+    def _read(self, files: Sequence[Path], **keys: str) -> None:
+        self._unread = list(files)
+        self.session.start_reading_files(files, **keys)
 
     def _choose_key(self, quantity: str, key: str | None) -> None:
-        if not self._filling:
-            self._open(lambda: self.session.read_with_keys(**{f"{quantity}_key": key or ""}))
+        if self._filling:
+            return
+        if not self._unread:
+            self.session.read_with_keys(**{f"{quantity}_key": key or ""})
+        elif any(self.keys[name].value for name in REFERENCES):  # of files that were not understood yet
+            chosen = {f"{name}_key": widget.value for name, widget in self.keys.items() if widget.value}
+            self.session.start_reading_files(self._unread, **chosen)
 
-    def _open(self, action: Callable[[], None]) -> None:
-        """Do what opens a dataset; where the data are at fault, say so and keep what is open."""
-        try:
-            action()
-        except (ValueError, TypeError, OSError) as error:
-            self.problem.param.update(object=str(error), visible=True)
-            self._show_source()
-            self._show_keys()
+    def _show_refusal(self) -> None:
+        """Say why data were not opened; where only the names of the references are missing, ask for them."""
+        error = self.session.refused
+        self.problem.param.update(object=str(error or ""), visible=error is not None)
+        if error is None:
+            return
+        self._show_source()
+        if isinstance(error, NoReferences) and self._unread:
+            names = ", ".join(path.name for path in self._unread)
+            self.problem.object = f"{names}: no reference energies or forces were recognised. Say below where they are."
+            self._ask_for_keys(error.choices)
         else:
-            self.problem.visible = False
+            self._unread = []
+            self._show_keys()
 
     @contextmanager
     def _filling_in(self) -> Iterator[None]:
@@ -120,6 +167,15 @@ class DataView(pn.viewable.Viewer):
             self._filling = False
 
     # -- showing -------------------------------------------------------------------------------------------------
+
+    def _ask_for_keys(self, choices: KeyChoices) -> None:
+        """Offer the keys of files in which no references were recognised."""
+        with self._filling_in():
+            for name, widget in self.keys.items():
+                widget.options = {"none": "", **{key: key for key in getattr(choices, name)}}
+                widget.value = ""
+        self.show_keys.visible = False
+        self.key_choice.visible = True
 
     def _show_keys(self) -> None:
         keys = self.session.dataset.keys
@@ -162,11 +218,13 @@ class DataView(pn.viewable.Viewer):
         return pn.Column(
             html('<span class="title">Data</span>'),
             self.choice,
+            self.about,
             self.upload,
+            self.progress,
             self.problem,
-            self._contents,
             self.show_keys,
             self.key_choice,
+            self._contents,
             html('<span class="title">Training and test</span>', margin=(8, 0, 0, 0)),
             self.test_fraction,
             self.split_by,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import panel as pn
@@ -54,12 +55,14 @@ class FitView(pn.viewable.Viewer):
         session.param.watch(lambda *_: self._follow(), ["fit", "dataset", "test_fraction", "split_by"])
         session.jobs.param.watch(lambda *_: self._follow(), ["title", "waiting"])
         for settings in (session.model, session.descriptor):
-            settings.param.watch(lambda *_: self._follow(), ["choice", "values"])
+            settings.param.watch(lambda *_: self._follow(), ["choice", "values", "suggested", "problems"])
         self._follow()
 
     def _follow(self) -> None:
         session = self.session
         problem = session.fit_problem()
+        for controls in (self.model, self.descriptor):
+            controls.mark(problem)
         running = session.jobs.title == FIT_JOB or FIT_JOB in session.jobs.waiting
         self.button.param.update(
             visible=not running,
@@ -72,12 +75,22 @@ class FitView(pn.viewable.Viewer):
         if running:
             self.words.object = ""
         elif problem:
-            self.words.object = f'<span class="worse">Cannot be fitted: {problem}</span>'
+            self.words.object = f'<span class="worse">Cannot be fitted: {escape(problem)}</span>'
         elif session.fit is not None:
             self.words.object = self._results(session.fit)
         else:
             train, test = session.split()
-            self.words.object = _split(session.dataset.groups, train, test)
+            self.words.object = _split(session.dataset.groups, train, test) + self._cautions()
+
+    def _cautions(self) -> str:
+        """What a fit of these data will cost, and whether they belong together."""
+        words = [f"{self.session.descriptor.title}: {self.session.n_features():,} features of each atom."]
+        if self.session.energy_zero.several_methods:
+            words.append(
+                "The energies of the groups have no common zero, as if computed by several methods; one potential "
+                "can hardly follow all of them."
+            )
+        return "".join(f'<div class="note">{words_}</div>' for words_ in words)
 
     def _results(self, fit: Fit) -> str:
         rows = []

@@ -184,7 +184,8 @@ class InspectorView(pn.viewable.Viewer):
         self.heading.object = f'<span class="title">{escape(data.ids[index])}</span>&ensp;{place}'
         rows = [
             ("formula", session.atoms.get_chemical_formula()),
-            ("energy", number(data.energies[index] / data.n_atoms[index], 4, "eV/atom")),
+            ("energy", number(float(data.energies[index] / data.n_atoms[index]), 4, "eV/atom")),
+            *self._shown_energy(),
         ]
         if fit is not None:
             error = number(MEV * float(fit.energy_error_s[index]), 1, sign=True)
@@ -197,6 +198,13 @@ class InspectorView(pn.viewable.Viewer):
         if session.selected_atom is not None:
             rows.append((f"atom {session.selected_atom}", self._atom(session.selected_atom)))
         self.facts.object = facts(rows)
+
+    def _shown_energy(self) -> list[tuple[str, str]]:
+        """The energy as the plots show it, where that is not the total."""
+        session = self.session
+        if not session.energy_zero.words:
+            return []
+        return [("less its elements", number(float(session.shown_energies_s[session.selected]), 4, "eV/atom"))]
 
     def _atom(self, atom: int) -> str:
         symbol = self.session.atoms.get_chemical_symbols()[atom]

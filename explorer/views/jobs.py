@@ -8,6 +8,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from potscope.explorer.jobs import Jobs
 from potscope.explorer.session import Session
 from potscope.explorer.views.layout import html
 
@@ -29,19 +30,29 @@ class JobProgress(pn.viewable.Viewer):
         Title of the jobs to show; all of them without it.
     compact
         On one line, for the dark bar at the top of the page.
+    jobs
+        Which jobs; the session's long work without it.
     """
 
-    def __init__(self, session: Session, title: str | None = None, compact: bool = False, **params: Any) -> None:
+    def __init__(
+        self,
+        session: Session,
+        title: str | None = None,
+        compact: bool = False,
+        jobs: Jobs | None = None,
+        **params: Any,
+    ) -> None:
         super().__init__(**params)
         self.session, self._title, self._compact = session, title, compact
+        self._jobs = jobs = jobs or session.jobs
         self.bar = pmui.LinearProgress(value=0, max=100, sizing_mode="stretch_width", margin=0, variant="determinate")
         self.words = html()
         self.cancel = pmui.Button(
             label="Cancel", variant="outlined", size="small", color="error", margin=0,
-            on_click=lambda _: session.jobs.cancel(title),
+            on_click=lambda _: jobs.cancel(title),
         )  # fmt: skip
         self.area = self._one_line() if compact else self._two_lines()
-        session.jobs.param.watch(lambda *_: self._follow(), ["title", "fraction", "message", "cancelling", "waiting"])
+        jobs.param.watch(lambda *_: self._follow(), ["title", "fraction", "message", "cancelling", "waiting"])
         self._follow()
 
     def _two_lines(self) -> pn.Column:
@@ -55,7 +66,7 @@ class JobProgress(pn.viewable.Viewer):
         return pn.Row(self.words, self.cancel, margin=0, align="center", styles={"gap": "10px"})
 
     def _follow(self) -> None:
-        jobs = self.session.jobs
+        jobs = self._jobs
         mine = bool(jobs.title) if self._title is None else jobs.title == self._title
         waits = self._title in jobs.waiting
         self.area.visible = mine or waits
@@ -65,10 +76,13 @@ class JobProgress(pn.viewable.Viewer):
         if self._compact:
             self.words.object = f'{words}<span class="bar"><i style="width:{percent}%"></i></span>{percent} %'
         elif mine:
-            self.bar.value = round(100 * jobs.fraction)
-            self.words.object = f'<span class="number">{percent} %</span> <span class="quiet">{words}</span>'
+            # until the work says how far it is, the bar says only that it goes on
+            known = jobs.fraction > 0
+            self.bar.param.update(variant="determinate" if known else "indeterminate", value=round(100 * jobs.fraction))
+            shown = f'<span class="number">{percent} %</span> ' if known else ""
+            self.words.object = f'{shown}<span class="quiet">{words or escape(jobs.title)}</span>'
         elif waits:
-            self.bar.value = 0
+            self.bar.param.update(variant="determinate", value=0)
             self.words.object = f'<span class="quiet">waits for: {escape(jobs.title)}</span>'
 
     def __panel__(self) -> pn.viewable.Viewable:

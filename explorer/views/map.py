@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import panel as pn
@@ -10,7 +11,8 @@ import panel_material_ui as pmui
 from potscope.explorer import plots, style
 from potscope.explorer.session import ENERGY, ENERGY_ERROR, FORCE_ERROR, GROUP, MAP_JOB, MEV, Session
 from potscope.explorer.views.code import CodeButton
-from potscope.explorer.views.layout import card, chips, header, html, title
+from potscope.explorer.views.controls import SettingsControls
+from potscope.explorer.views.layout import GRID_ONLY, card, chips, header, html, title
 from potscope.explorer.views.plot import ClickablePlot
 
 COLOURS = {GROUP: "group", ENERGY: "energy per atom", ENERGY_ERROR: "energy error", FORCE_ERROR: "largest force error"}
@@ -25,7 +27,20 @@ class MapView(pn.viewable.Viewer):
         self.plot = ClickablePlot(session.select)
         self.colour = pmui.Select(label="coloured by", size="small", width=170, margin=0)
         self.redraw = pmui.Button(
-            label="Redraw", variant="text", size="small", margin=0,
+            label="Redraw", variant="contained", size="small", margin=0, on_click=lambda _: session.start_map()
+        )  # fmt: skip
+        self.descriptor = SettingsControls(session.map_descriptor, "Descriptor of the map")
+        self.same = pmui.Switch(label="as for the fit", value=session.same_descriptor, margin=0, size="small")
+        self.same.param.watch(lambda event: session.param.update(same_descriptor=event.new), "value")
+        self.problem = html(visible=False)
+        self.choose = pmui.Button(
+            variant="text", size="small", margin=0,
+            on_click=lambda _: self.settings.param.update(visible=not self.settings.visible),
+        )  # fmt: skip
+        self.settings: pn.Column = pn.Column(
+            self.same, self.descriptor, self.problem, visible=False, sizing_mode="stretch_width", margin=0,
+            styles={"gap": "8px", "padding": "4px 14px 8px", "max-height": "50%", "overflow-y": "auto"},
+            stylesheets=[GRID_ONLY],
         )  # fmt: skip
         self.legend = html(styles={"padding": "2px 14px 4px"})
         self.waiting = html(styles={"padding": "20px 14px"})
@@ -35,9 +50,12 @@ class MapView(pn.viewable.Viewer):
         session.param.watch(lambda *_: self._mark(), ["selected", "structure_map"])
         session.jobs.param.watch(lambda *_: self._say_what_is_awaited(), ["title", "message", "outcome"])
         session.param.watch(lambda *_: self._offer_redraw(), "structure_map")
-        session.descriptor.param.watch(lambda *_: self._offer_redraw(), ["choice", "values"])
+        for settings in (session.descriptor, session.map_descriptor):
+            settings.param.watch(lambda *_: self._follow_descriptor(), ["choice", "values", "problems", "suggested"])
+        session.param.watch(lambda *_: self._follow_descriptor(), "same_descriptor")
+        session.param.watch(lambda *_: self._follow_descriptor(), "dataset")
         self._draw()
-        self._offer_redraw()
+        self._follow_descriptor()
         self._say_what_is_awaited()
 
     def _draw(self) -> None:
@@ -56,7 +74,7 @@ class MapView(pn.viewable.Viewer):
             placed.xy_sc,
             data.ids,
             data.groups,
-            data.energies / data.n_atoms,
+            session.shown_energies_s,
             None if session.fit is None else MEV * session.fit.energy_error_s,
             *(coloured or ()),
         )
@@ -74,14 +92,28 @@ class MapView(pn.viewable.Viewer):
             x, y = placed.xy_sc[self.session.selected]
             self.plot.ring = (float(x), float(y))
 
+    def _follow_descriptor(self) -> None:
+        session = self.session
+        settings = session.descriptor if session.same_descriptor else session.map_descriptor
+        self.choose.label = settings.title
+        self.same.value = session.same_descriptor
+        self.descriptor.grid.visible = not session.same_descriptor
+        problem = session.map_problem()
+        self.descriptor.mark(problem)
+        self.problem.param.update(object=f'<span class="worse">{escape(problem)}</span>', visible=bool(problem))
+        self._say_what_is_awaited()
+
     def _offer_redraw(self) -> None:
         jobs = self.session.jobs
         missing = self.session.structure_map is None and jobs.last_title == MAP_JOB and not jobs.busy
-        self.redraw.visible = missing or bool(self.session.map_is_stale())
+        possible = not self.session.map_problem()
+        self.redraw.visible = possible and (missing or self.session.map_is_stale())
 
     def _say_what_is_awaited(self) -> None:
-        jobs = self.session.jobs
-        if jobs.title == MAP_JOB:
+        jobs, problem = self.session.jobs, self.session.map_problem()
+        if problem:
+            words = f"The map cannot be drawn: {escape(problem)}"
+        elif jobs.title == MAP_JOB:
             words = f"Drawing the map: {jobs.message}" if jobs.message else "Drawing the map"
         elif MAP_JOB in jobs.waiting:
             words = f"The map waits for: {jobs.title}"
@@ -98,9 +130,11 @@ class MapView(pn.viewable.Viewer):
                 title("Map of the structures"),
                 pn.Spacer(sizing_mode="stretch_width"),
                 self.redraw,
+                self.choose,
                 self.code,
                 self.colour,
             ),
+            self.settings,
             self.legend,
             self.waiting,
             self.plot,

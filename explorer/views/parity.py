@@ -43,16 +43,23 @@ class ParityView(pn.viewable.Viewer):
         if fit is None:
             return
         data = fit.dataset
-        reference_s, predicted_s = data.energies / data.n_atoms, fit.prediction.energies / data.n_atoms
+        reference_s, predicted_s = self._energies(fit)
         self.energies.show(
             plots.energy_parity(reference_s, predicted_s, fit.is_test_s, data.ids, data.groups),
             reference_s,
             predicted_s,
         )
-        self.energy_words.object = _words("Energy", "energy", MEV, 1, "meV/atom", fit)
+        zero = self.session.energy_zero.words
+        zero = f'<div class="quiet" style="padding:0 4px">{zero}</div>' if zero else ""
+        self.energy_words.object = _words("Energy", "energy", MEV, 1, "meV/atom", fit) + zero
         self._draw_forces(fit)
         self._draw_groups(fit)
         self._mark()
+
+    def _energies(self, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+        """Reference and predicted energies as they are shown, eV/atom."""
+        zero_s, n_atoms = self.session.energy_zero.zero_s, fit.dataset.n_atoms
+        return fit.dataset.energies / n_atoms - zero_s, fit.prediction.energies / n_atoms - zero_s
 
     def _draw_forces(self, fit: Fit) -> None:
         reference_p, predicted_p, structure_p, atom_p = fit.force_components()
@@ -77,7 +84,10 @@ class ParityView(pn.viewable.Viewer):
     def _draw_groups(self, fit: Fit) -> None:
         colours = style.group_colours(fit.dataset.groups)
         which = "test" if len(fit.test_indices) else "training"
-        self.group_words.object = f'<span class="title">Groups</span> <span class="quiet">{which} structures</span>'
+        many = len(fit.errors_by_group)
+        worst = f", the worst {plots.MOST_GROUPS} of {many} groups" if many > plots.MOST_GROUPS else ""
+        words = f'<span class="title">Groups</span> <span class="quiet">{which} structures{worst}</span>'
+        self.group_words.object = words
         self.groups.object = plots.errors_by_group(fit.errors_by_group, colours)
 
     def _clicked_force(self, point: int) -> None:
@@ -88,8 +98,8 @@ class ParityView(pn.viewable.Viewer):
         fit, index, atom = self.session.fit, self.session.selected, self.session.selected_atom
         if fit is None:
             return
-        n_atoms = fit.dataset.n_atoms[index]
-        self.energies.ring = (fit.dataset.energies[index] / n_atoms, fit.prediction.energies[index] / n_atoms)
+        reference_s, predicted_s = self._energies(fit)
+        self.energies.ring = (reference_s[index], predicted_s[index])
         mine = np.flatnonzero(self._structure_p == index)
         if atom is not None:
             mine = mine[self._atom_p[mine] == atom]

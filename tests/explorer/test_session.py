@@ -278,6 +278,7 @@ def test_references_can_be_taken_from_another_key(tmp_path):
     atoms.write(path, format="extxyz")
     session = Session(Dataset.read(path), files=[path])
     session.read_with_keys(energy_key="other_energy")
+    session.reading.wait()
     assert session.dataset.energies[0] == -1.0
     assert "energy_key='other_energy'" in code(session, "map")
 
@@ -311,15 +312,53 @@ def test_a_single_structure_is_all_there_is_to_fit():
     assert [len(part) for part in session.split()] == [1, 0]
 
 
-def test_molecules_offer_descriptors_of_molecules():
+def test_the_map_of_molecules_can_have_a_descriptor_that_the_fit_cannot():
     session = Session(molecules())
-    assert "CoulombMatrix" in session.descriptor.param["choice"].objects
-    assert "CoulombMatrix" not in coarse_session().descriptor.param["choice"].objects
-    session.descriptor.choice = "CoulombMatrix"
-    assert "local descriptor" in session.fit_problem()
+    offered = session.map_descriptor.param["choice"].objects
+    assert "CoulombMatrix" in offered
+    assert "CoulombMatrix" not in session.descriptor.param["choice"].objects
+    assert "CoulombMatrix" not in coarse_session().map_descriptor.param["choice"].objects
+    session.same_descriptor = False
+    session.map_descriptor.choice = "CoulombMatrix"
+    assert session.fit_problem() == ""
     session.start_map()
     session.jobs.wait()
-    assert session.structure_map is not None, session.jobs.details
+    assert session.structure_map.descriptor == session.build_map_descriptor()
+    assert "CoulombMatrix" in code(session, "map")
+    assert "CoulombMatrix" not in code(session, "fit")
+
+
+def test_the_map_has_the_descriptor_of_the_fit_until_it_is_given_another():
+    session = coarse_session()
+    assert session.build_map_descriptor() == session.build_descriptor()
+    session.same_descriptor = False
+    assert session.build_map_descriptor() == session.build_descriptor()
+    session.map_descriptor.set(cutoff=3.0)
+    assert session.build_map_descriptor().cutoff == 3.0
+    assert session.build_descriptor().cutoff == 4.0
+    session.same_descriptor = True
+    assert session.build_map_descriptor().cutoff == 4.0
+
+
+def test_every_model_is_offered_descriptors_of_its_scope():
+    session = Session(molecules())
+    for name, cls in MODELS.items():
+        session.model.choice = name
+        offered = session.descriptor.param["choice"].objects
+        assert offered
+        assert {DESCRIPTORS[one].scope for one in offered} == {cls.descriptor_scope}
+
+
+def test_hyperparameters_that_do_not_go_together_are_explained_and_stop_nothing_else():
+    session = coarse_session()
+    session.start_map()
+    session.jobs.wait()
+    session.descriptor.set(smoothing_width=10.0)
+    assert "`smoothing_width`: expected at most the cutoff" in session.fit_problem()
+    assert session.map_problem() == session.fit_problem()
+    assert not session.map_is_stale()
+    session.start_map()
+    assert not session.jobs.busy
 
 
 def test_without_energies_there_is_nothing_to_fit(tmp_path):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
+from html import escape
 
 import panel as pn
 import panel_material_ui as pmui
@@ -8,14 +10,19 @@ import pytest
 from sessions import coarse, coarse_session, few_structures, fitted_session
 
 from potscope.core.descriptors import REGISTRY as DESCRIPTORS
+from potscope.core.hyperparameters import Declared, hyperparameter
 from potscope.core.models import REGISTRY as MODELS
 from potscope.explorer import views
 from potscope.explorer.session import DYNAMICS_JOB, Session
 from potscope.explorer.settings import Settings
+from potscope.explorer.texts import from_text, is_typed
 from potscope.explorer.views import controls
 from potscope.explorer.views.code import CodeButton
+from potscope.explorer.views.data import Source
 from potscope.explorer.views.layout import chips, number, save_name
 from potscope.explorer.views.table import COLUMNS
+
+SOURCES = [Source("few", "Few structures", "A few of each group.", "PBE", lambda: few_structures(2))]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +31,7 @@ def fitted() -> Session:
 
 
 def make(view: type, session: Session) -> pn.viewable.Viewer:
-    return view(session, {"Few": few_structures}) if view is views.DataView else view(session)
+    return view(session, SOURCES) if view is views.DataView else view(session)
 
 
 def test_no_view_is_left_out():
@@ -58,7 +65,10 @@ def test_every_hyperparameter_has_a_control_that_sets_it(registry, name):
     assert list(shown.widgets) == list(settings.declared())
     for key, item in settings.declared().items():
         widget = shown.widgets[key]
-        assert widget.value == item.default
+        if is_typed(item):
+            assert from_text(widget.value, item) == item.default
+        else:
+            assert widget.value == item.default
         assert item.unit in widget.label
         assert item.doc.rstrip(".") in widget.description
         if item.choices:
@@ -70,6 +80,11 @@ def test_every_hyperparameter_has_a_control_that_sets_it(registry, name):
         elif item.type is bool:
             widget.value = not item.default
             assert settings.value(key) is not item.default
+        elif is_typed(item):
+            widget.value = "a, b"
+            assert widget.error_state
+            assert f"expected {item.expected()}, got 'a, b'" in widget.helper_text
+            assert (settings.value(key), widget.value) == (item.default, "a, b")
 
 
 def test_controls_follow_the_settings():
@@ -80,6 +95,59 @@ def test_controls_follow_the_settings():
     settings.choice = "CoulombMatrix"
     assert list(shown.widgets) == list(settings.declared())
     assert shown.choice.value == "CoulombMatrix"
+
+
+@dataclass(frozen=True)
+class Typed(Declared):
+    """Hyperparameters that are typed as a text."""
+
+    title = "Lists and tables"
+    widths: tuple[float, ...] = hyperparameter("Widths.", default=(0.5, 1.0), unit="Å", bounds=(0.0, 10.0))
+    terms: tuple[tuple[float, ...], ...] = hyperparameter("Terms.", default=((1.0, 2.0), (3.0, 4.0)))
+
+
+def test_lists_and_tables_are_typed_and_what_is_wrong_stays_beside_the_reason():
+    settings = Settings({"Typed": Typed})
+    shown = controls.SettingsControls(settings, "Kind")
+    widths, terms = shown.widgets["widths"], shown.widgets["terms"]
+    assert (widths.value, terms.value) == ("0.5, 1", "1, 2; 3, 4")
+    terms.value = "5 6\n7 8"
+    assert settings.values == {"terms": ((5.0, 6.0), (7.0, 8.0))}
+    assert terms.value == "5 6\n7 8"  # as it was typed
+    widths.value = "0.5, 11"
+    assert widths.helper_text == "expected numbers from 0 to 10 (Å), got (0.5, 11.0)"
+    assert widths.error_state
+    with pytest.raises(ValueError, match="`widths`: expected numbers from 0 to 10"):
+        settings.build()
+    terms.value = "1, 2"  # another change leaves the field that is wrong alone
+    assert (widths.value, widths.error_state) == ("0.5, 11", True)
+    widths.value = "0.5, 2"
+    assert (widths.helper_text, widths.error_state) == ("", False)
+    assert settings.build() == Typed((0.5, 2.0), ((1.0, 2.0),))
+
+
+def test_the_control_is_marked_that_does_not_go_with_another():
+    session = coarse_session()
+    view = views.FitView(session)
+    session.descriptor.set(smoothing_width=10.0)
+    widget = view.descriptor.widgets["smoothing_width"]
+    assert "expected at most the cutoff" in widget.helper_text
+    assert view.button.disabled
+    session.descriptor.set(smoothing_width=1.0)
+    assert widget.helper_text == ""
+    assert not view.button.disabled
+
+
+def test_the_choice_is_by_title_with_a_line_on_each():
+    session = coarse_session()
+    view = views.FitView(session)
+    names = list(view.descriptor.choice.options.values())
+    assert list(view.descriptor.choice.options) == [DESCRIPTORS[name].title for name in names]
+    for name in names:
+        view.descriptor.choice.value = name
+        assert session.descriptor.choice == name
+        line = inspect.getdoc(DESCRIPTORS[name]).splitlines()[0]
+        assert escape(line) in view.descriptor.words.object
 
 
 @pytest.mark.parametrize(("value", "step"), [(5.0, 0.1), (0.05, 0.001), (300.0, 10.0), (0.0, 0.1)])
@@ -270,11 +338,12 @@ def test_dynamics_shows_its_drift_only_at_constant_energy(fitted):
 @pytest.fixture
 def data_view(tmp_path):
     session = coarse_session()
-    return views.DataView(session, {"Few structures": lambda: few_structures(2)})
+    return views.DataView(session, SOURCES)
 
 
 def upload(view: views.DataView, name: str, content: bytes) -> None:
     view.upload.param.update(filename=name, value=content, mime_type="text/plain")
+    view.session.reading.wait()
 
 
 def test_a_dropped_file_becomes_the_dataset(data_view, tmp_path):
@@ -297,6 +366,9 @@ def test_a_bad_file_is_explained_and_changes_nothing(data_view):
 
 def test_a_bundled_set_is_chosen_by_its_title(data_view):
     data_view.choice.value = "Few structures"
+    data_view.session.reading.wait()
+    assert "A few of each group." in data_view.about.object
+    assert "PBE" in data_view.about.object
     assert len(data_view.session.dataset) == len(few_structures(2))
 
 
@@ -305,6 +377,7 @@ def test_another_key_is_read(data_view, tmp_path):
     few_structures()[:5].write(path)
     upload(data_view, "own.xyz", path.read_bytes())
     data_view.keys["forces"].value = ""
+    data_view.session.reading.wait()
     assert data_view.session.dataset.n_forces == 0
 
 
