@@ -7,11 +7,39 @@ from __future__ import annotations
 
 from potscope.core.descriptors.acsf import ACSF, ElementACSF, WeightedACSF
 from potscope.core.descriptors.base import Descriptor, LocalDescriptor
+from potscope.core.descriptors.cartesian import CartesianCoordinates
 from potscope.core.descriptors.coulomb import CoulombMatrix
+from potscope.core.descriptors.distances import SortedDistances
+from potscope.core.descriptors.ewald import EwaldMatrix
+from potscope.core.descriptors.sine import SineMatrix
 from potscope.core.descriptors.soap import SOAP
 
 REGISTRY: dict[str, type[Descriptor]] = {
-    cls.__name__: cls for cls in (SOAP, ACSF, WeightedACSF, ElementACSF, CoulombMatrix)
+    cls.__name__: cls
+    for cls in (
+        SOAP,
+        ACSF,
+        WeightedACSF,
+        ElementACSF,
+        CoulombMatrix,
+        SineMatrix,
+        EwaldMatrix,
+        SortedDistances,
+        CartesianCoordinates,
+    )
 }
 
-__all__ = ["ACSF", "REGISTRY", "SOAP", "CoulombMatrix", "Descriptor", "ElementACSF", "LocalDescriptor", "WeightedACSF"]
+__all__ = [
+    "ACSF",
+    "REGISTRY",
+    "SOAP",
+    "CartesianCoordinates",
+    "CoulombMatrix",
+    "Descriptor",
+    "ElementACSF",
+    "EwaldMatrix",
+    "LocalDescriptor",
+    "SineMatrix",
+    "SortedDistances",
+    "WeightedACSF",
+]

@@ -99,18 +99,25 @@ class LocalDescriptor(Descriptor):
 
     def check_species(self, structures: Sequence[Atoms]) -> None:
         """Raise a ValueError that names the elements that were not declared."""
-        known = {atomic_numbers[symbol] for symbol in self.species}
-        for index, atoms in enumerate(structures):
-            unknown = set(atoms.numbers.tolist()) - known
-            if unknown:
-                symbols = ", ".join(chemical_symbols[z] for z in sorted(unknown))
-                raise ValueError(
-                    f"`structures`[{index}] has {symbols}; `species` of this {type(self).__name__} "
-                    f"is {', '.join(self.species)}"
-                )
+        check_species(type(self).__name__, self.species, structures)
 
     def species_of(self, numbers_n: IntArray) -> IntArray:
         """Position in `species` of each atom."""
-        lookup = np.full(len(chemical_symbols), -1, dtype=np.int64)
-        lookup[[atomic_numbers[symbol] for symbol in self.species]] = np.arange(len(self.species))
-        return lookup[numbers_n]
+        return species_positions(self.species, numbers_n)
+
+
+def check_species(owner: str, species: Sequence[str], structures: Sequence[Atoms]) -> None:
+    """Raise a ValueError that names the elements that a descriptor, the `owner`, does not know."""
+    known = {atomic_numbers[symbol] for symbol in species}
+    for index, atoms in enumerate(structures):
+        unknown = set(atoms.numbers.tolist()) - known
+        if unknown:
+            symbols = ", ".join(chemical_symbols[z] for z in sorted(unknown))
+            raise ValueError(f"`structures`[{index}] has {symbols}; `species` of this {owner} is {', '.join(species)}")
+
+
+def species_positions(species: Sequence[str], numbers_n: IntArray) -> IntArray:
+    """Position in `species` of each atom; −1 for an element that is not among them."""
+    lookup = np.full(len(chemical_symbols), -1, dtype=np.int64)
+    lookup[[atomic_numbers[symbol] for symbol in species]] = np.arange(len(species))
+    return lookup[numbers_n]
