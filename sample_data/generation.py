@@ -124,9 +124,14 @@ def collect(work: Path, groups: Sequence[str]) -> list[Atoms]:
 
 
 def store(structures: Sequence[Atoms], path: Path) -> None:
-    """Write the set; gzip without a time stamp where the name ends in ``.gz``, so that equal data make equal files."""
+    """Write the set; gzip without a time stamp where the name ends in ``.gz``, so that equal data make equal files.
+
+    Prints the line that names the file, its contents and its hash in the README.
+    """
     data = to_extxyz(structures)
     write_whole(path, gzip.compress(data, 9, mtime=0) if path.suffix == ".gz" else data)
+    atoms = sum(map(len, structures))
+    print(f"`{path.name}`: {len(structures):,} configurations, {atoms:,} atoms, SHA-256 `{sha256(path)}`")
 
 
 def main(
@@ -171,4 +176,3 @@ def main(
     for atoms in found:
         atoms.info["method"] = described
     store(found, file)
-    print(f"{len(found)} configurations in {file.name}, {file.stat().st_size / 1000:.0f} kB")

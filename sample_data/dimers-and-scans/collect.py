@@ -38,7 +38,6 @@ def main() -> None:
     generation.store(found, DATA)
     for group in GROUPS:
         print(f"{group}: {sum(atoms.info['group'] == group for atoms in found)}")
-    print(f"{len(found)} configurations in {DATA.name}, {DATA.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
