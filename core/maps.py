@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
@@ -11,11 +12,16 @@ from sklearn.decomposition import KernelPCA
 
 from potscope.core._types import Array
 from potscope.core.descriptors import Descriptor
-from potscope.core.kernels import average_kernel, farthest_points, normalised_kernel, self_kernel
+from potscope.core.features import Features
+from potscope.core.kernels import average_kernel, farthest_points, normalised, normalised_kernel, self_kernel
 from potscope.core.progress import Progress, part, silent
 from potscope.core.validation import as_structures
 
 MOST_LANDMARKS = 1500  # structures; kernel PCA costs their third power
+MOST_LANDMARK_ATOMS = 5000  # as each of all atoms is compared with each of theirs
+FEWEST_LANDMARKS = 100
+MANY_ATOMS = 3000  # of the landmarks; of fewer, all features are compared
+NEGLECTED = 1e-3  # of the squared length of the features, where they are expressed in fewer axes
 ATOMS_A_BATCH = 4000
 
 
@@ -31,7 +37,8 @@ def structure_map(
     The components are the directions of greatest variance in the space of the kernel: with the centred kernel
     :math:`\tilde K \mathbf u_k = \lambda_k \mathbf u_k`, structure s stands at
     :math:`x_{sk} = \sqrt{\lambda_k}\, u_{sk}`. Of a large set, the components are found from structures that are
-    chosen farthest apart, and the others are projected on them.
+    chosen farthest apart, and the others are projected on them; their features are expressed in the few principal axes
+    that hold all but a thousandth of their squared length.
 
     Parameters
     ----------
@@ -60,7 +67,10 @@ def structure_map(
     if not found:
         raise ValueError("`structures`: expected at least one structure, got none")
     landmarks = _landmarks(found, descriptor, part(progress, 0.0, 0.3))
+    progress(0.3, "describing the environments")
     features = descriptor.compute([found[s] for s in landmarks])
+    axes = _Axes.of(features)
+    features = axes.express(features)
     kernel_ll = average_kernel(features, zeta=zeta, progress=part(progress, 0.3, 0.6))
     size = min(n_components, len(landmarks))
     pca = KernelPCA(size, kernel="precomputed", eigen_solver="dense")
@@ -71,7 +81,7 @@ def structure_map(
     rest = np.setdiff1d(np.arange(len(found)), landmarks)
     for batch in _batches([found[s] for s in rest]):
         progress(0.6 + 0.4 * batch.start / len(rest), "placing the structures")
-        others = descriptor.compute([found[s] for s in rest[batch]])
+        others = axes.express(descriptor.compute([found[s] for s in rest[batch]]))
         own_b = np.sqrt(self_kernel(others, zeta))
         x_sk[rest[batch], : placed.shape[1]] = pca.transform(
             average_kernel(others, features, zeta) / own_b[:, None] / own_l
@@ -81,8 +91,33 @@ def structure_map(
     return x_sk * sign_k
 
 
+@dataclass(frozen=True)
+class _Axes:
+    """Orthonormal axes in the space of the features, in columns; None for all features as they are."""
+
+    axes_fk: Array | None
+
+    @classmethod
+    def of(cls, features: Features) -> _Axes:
+        n_rows, n_features = features.values.shape
+        if n_rows < MANY_ATOMS:
+            return cls(None)
+        unit_nf = normalised(features.values)[0]
+        length2_k, axes_fk = np.linalg.eigh(unit_nf.T @ unit_nf)
+        kept_k = np.cumsum(length2_k) > NEGLECTED * length2_k.sum()
+        return cls(np.ascontiguousarray(axes_fk[:, kept_k]) if kept_k.sum() < n_features else None)
+
+    def express(self, features: Features) -> Features:
+        """The same rows in these axes."""
+        if self.axes_fk is None:
+            return features
+        names = tuple(f"axis {k}" for k in range(self.axes_fk.shape[1]))
+        return replace(features, values=normalised(features.values)[0] @ self.axes_fk, names=names)
+
+
 def _landmarks(structures: Sequence[Atoms], descriptor: Descriptor, progress: Progress) -> list[int]:
-    if len(structures) <= MOST_LANDMARKS:
+    wanted = _number_of_landmarks(structures)
+    if len(structures) <= wanted:
         return list(range(len(structures)))
     means = []
     for batch in _batches(structures):
@@ -90,7 +125,14 @@ def _landmarks(structures: Sequence[Atoms], descriptor: Descriptor, progress: Pr
         features = descriptor.compute(structures[batch])
         sums = np.add.reduceat(features.values, features.first_row_s[:-1], axis=0)
         means.append(sums / np.diff(features.first_row_s)[:, None])
-    return [int(s) for s in np.sort(farthest_points(np.concatenate(means), MOST_LANDMARKS))]
+    return [int(s) for s in np.sort(farthest_points(np.concatenate(means), wanted))]
+
+
+def _number_of_landmarks(structures: Sequence[Atoms]) -> int:
+    """All of a small set; of a large one as many as keep the cost within bounds."""
+    atoms = sum(len(structure) for structure in structures)
+    by_atoms = MOST_LANDMARK_ATOMS * len(structures) // max(1, atoms)
+    return min(MOST_LANDMARKS, max(FEWEST_LANDMARKS, by_atoms))
 
 
 def _batches(structures: Sequence[Atoms]) -> list[slice]:
