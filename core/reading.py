@@ -10,7 +10,7 @@ from pathlib import Path
 from ase import Atoms
 
 from potscope.core.formats import FORMATS, Format, format_of
-from potscope.core.formats.base import ending, head, stem
+from potscope.core.formats.base import ENERGY_UNITS, ending, head, stem
 from potscope.core.formats.energies import add_energies
 from potscope.core.formats.xyz import SUFFIXES as XYZ_SUFFIXES
 from potscope.core.labels import GROUP_NAMES
@@ -71,6 +71,8 @@ def read(path: Path, units: str | None = None, energies: Path | None = None) -> 
     """
     _check_there(path, "`files`")
     asked = None if units is None else check_choice("units", units.lower() if isinstance(units, str) else units, UNITS)
+    if energies is not None and asked is not None:
+        check_choice("units", asked, ENERGY_UNITS)
     of_structures = None if energies else asked
     reading = _read_folder(path, of_structures) if path.is_dir() else _read_file(path, path.name, of_structures)
     if energies is None:

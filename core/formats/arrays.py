@@ -35,7 +35,7 @@ UNIT_KEY = "units of the file"
 
 def read_npz(path: Path) -> Iterator[Atoms]:
     """Every configuration, in the file's units."""
-    with np.load(binary(path), allow_pickle=False) as file:
+    with binary(path) as raw, np.load(raw, allow_pickle=False) as file:
         names = next((names for names in NAMES if {names["numbers"], names["positions"]} <= set(file.files)), None)
         if names is None:
             either = " or ".join(", ".join(f"`{name}`" for name in names.values()) for names in NAMES)
@@ -101,7 +101,8 @@ def settle_npz(frames: Sequence[Atoms], asked: str | None) -> list[str]:
 
 def read_qm7(path: Path) -> Iterator[Atoms]:
     """Every molecule."""
-    file = scipy.io.loadmat(binary(path))  # type: ignore[arg-type]  # it takes open files, which its types don't know
+    with binary(path) as raw:
+        file = scipy.io.loadmat(raw)  # type: ignore[arg-type]  # it takes open files, which its types don't know
     missing = [name for name in ("Z", "R", "T") if name not in file]
     if missing:
         there = ", ".join(repr(name) for name in file if not name.startswith("__"))

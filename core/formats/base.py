@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from ase import Atoms, units
 
@@ -72,9 +73,9 @@ def content(path: Path) -> bytes:
     return gzip.decompress(raw) if path.suffix.lower() == ".gz" else raw
 
 
-def binary(path: Path) -> Path | io.BytesIO:
-    """A file as NumPy and SciPy open it: its path, or what is in it where it is compressed."""
-    return io.BytesIO(content(path)) if path.suffix.lower() == ".gz" else path
+def binary(path: Path) -> IO[bytes]:
+    """A file to read from, decompressed. It is for the caller to close: NumPy leaves a damaged file open."""
+    return io.BytesIO(content(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def text(path: Path) -> str:
