@@ -71,13 +71,14 @@ def read(path: Path, units: str | None = None, energies: Path | None = None) -> 
     """
     _check_there(path, "`files`")
     asked = None if units is None else check_choice("units", units.lower() if isinstance(units, str) else units, UNITS)
-    if energies is not None and asked is not None:
-        check_choice("units", asked, ENERGY_UNITS)
+    if energies is not None:
+        _check_there(energies, "`energies`")
+        if asked is not None:
+            check_choice("units", asked, ENERGY_UNITS)
     of_structures = None if energies else asked
     reading = _read_folder(path, of_structures) if path.is_dir() else _read_file(path, path.name, of_structures)
     if energies is None:
         return reading
-    _check_there(energies, "`energies`")
     notes = add_energies(reading.structures, energies, asked)
     return replace(reading, notes=[*reading.notes, *notes])
 

@@ -15,7 +15,7 @@ import pytest
 from plots_on_page import wait_for_plot
 from sessions import few_structures
 
-from potscope.apps.cli import Refused, check_port, free_port, main, origins
+from potscope.apps.cli import Refused, check_port, free_port, main, origins, read
 
 from scene import ink, wait_drawn
 
@@ -93,6 +93,29 @@ def test_a_port_in_use_is_refused(capsys):
 def test_bad_places_are_refused(address, port, message):
     with pytest.raises(Refused, match=message):
         check_port(address, port)
+
+
+def test_units_and_energies_go_to_the_reader(tmp_path):
+    (tmp_path / "input.data").write_text("begin\natom 0 0 0 H 0 0 1 0 0\nenergy -1\nend\n")
+    assert read([str(tmp_path / "input.data")], {"units": "ev-angstrom"}).energies.tolist() == [-1]
+    (tmp_path / "a.xyz").write_text("1\nno references\nSi 0 0 0\n")
+    (tmp_path / "e.txt").write_text("2\n")
+    found = read([str(tmp_path / "a.xyz")], {"units": "eV", "energies": str(tmp_path / "e.txt")})
+    assert found.energies.tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--units: expected 'ev-angstrom' or 'hartree-bohr'; without neighbouring atoms they can't be told"),
+        (["--units", "kcal/mol"], "--units: input.data is read as input.data of n2p2 or RuNNer; expected one of"),
+        (["--energies", "none.txt"], "--energies: no such file: none.txt"),
+    ],
+)
+def test_units_that_are_needed_or_wrong(tmp_path, capsys, arguments, message):
+    (tmp_path / "input.data").write_text("begin\natom 0 0 0 H 0 0 1 0 0\nenergy -1\nend\n")
+    assert main([str(tmp_path / "input.data"), *arguments, "--port", "0"]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_an_unknown_option_is_refused():
