@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from potscope.core.descriptors.acsf import ACSF, ElementACSF, WeightedACSF
 from potscope.core.descriptors.base import Descriptor, LocalDescriptor
+from potscope.core.descriptors.bispectrum import Bispectrum
 from potscope.core.descriptors.cartesian import CartesianCoordinates
 from potscope.core.descriptors.coulomb import CoulombMatrix
 from potscope.core.descriptors.distances import SortedDistances
@@ -18,6 +19,7 @@ REGISTRY: dict[str, type[Descriptor]] = {
     cls.__name__: cls
     for cls in (
         SOAP,
+        Bispectrum,
         ACSF,
         WeightedACSF,
         ElementACSF,
@@ -33,6 +35,7 @@ __all__ = [
     "ACSF",
     "REGISTRY",
     "SOAP",
+    "Bispectrum",
     "CartesianCoordinates",
     "CoulombMatrix",
     "Descriptor",
