@@ -11,11 +11,14 @@ from typing import cast
 
 import ase.io
 import numpy as np
+import numpy.typing as npt
 from ase import Atoms
 from ase.io.espresso import write_espresso_in
 
 from potscope.sample_data.generation import ReferenceFailed
 
+Array = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 PSEUDOPOTENTIALS = Path("/usr/share/espresso/pseudo")
 
 
@@ -97,7 +100,8 @@ def compute(atoms: Atoms, scratch: Path, settings: Settings, calculation: str = 
     ----------
     atoms
         Its k-points are those of ``info["k_grid"]`` ("4 4 4") where that is given, for a series of volumes on one
-        grid; else they follow from the cell.
+        grid; else they follow from the cell. With ``info["k_supercell"]`` (nine integers) the grid is that of a
+        supercell: the same points, as seen from this cell, so that energies of both compare without error.
     scratch
         Folder to work in.
     settings
@@ -111,11 +115,9 @@ def compute(atoms: Atoms, scratch: Path, settings: Settings, calculation: str = 
         If ``pw.x`` fails or does not converge.
     """
     given = atoms.info.get("k_grid")
-    grid = tuple(map(int, given.split())) if given else settings.k_grid(atoms)
-    shift = tuple(int(n > 1) for n in grid)
-    points = {"kpts": None} if grid == (1, 1, 1) else {"kpts": grid, "koffset": shift}
-    with (scratch / "pw.in").open("w") as file:
-        write_espresso_in(file, atoms, settings.namelists(calculation), settings.pseudopotentials, **points)
+    n1, n2, n3 = map(int, given.split()) if given else settings.k_grid(atoms)
+    grid = (n1, n2, n3)
+    _write_input(atoms, scratch / "pw.in", settings, grid, calculation)
     _run(scratch)
     output = cast(Atoms, ase.io.read(scratch / "pw.out", format="espresso-out"))
     result: Atoms = atoms.copy()
@@ -124,8 +126,41 @@ def compute(atoms: Atoms, scratch: Path, settings: Settings, calculation: str = 
     result.info["REF_energy"] = float(output.get_potential_energy(force_consistent=True))
     result.info["REF_stress"] = output.get_stress(voigt=True)
     result.info["k_grid"] = " ".join(map(str, grid))
+    if result.info.pop("k_supercell", None) is not None:
+        result.info["k_grid"] += " of a supercell"
     result.arrays["REF_forces"] = output.get_forces()
     return result
+
+
+def folded(grid: tuple[int, int, int], supercell: IntArray) -> tuple[Array, IntArray]:
+    r"""The shifted grid of a supercell, as points of the cell that it is made of.
+
+    With the rows of :math:`S` the vectors of the supercell in those of the cell, a point of the supercell's grid is
+    :math:`\det S` points :math:`S^{-1}(\mathbf{q} + \mathbf{g})` of the cell, with all :math:`\mathbf{g}` that
+    differ by more than a reciprocal vector of the cell. Of :math:`\pm\mathbf{k}` one is kept, for both.
+
+    Parameters
+    ----------
+    grid
+        Points along each reciprocal vector of the supercell.
+    supercell
+        :math:`S`, shape (3, 3).
+
+    Returns
+    -------
+    Points, in reciprocal vectors of the cell, shape (points, 3), and how many each stands for, shape (points,).
+    """
+    inverse = np.linalg.inv(supercell)
+    axes = [(2 * np.arange(n) + 1) / (2 * n) if n > 1 else np.zeros(1) for n in grid]
+    steps = np.arange(round(abs(np.linalg.det(supercell))))
+    q_kc = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    g_kc = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    k_kc = (q_kc[:, None] + g_kc[None]).reshape(-1, 3) @ inverse.T
+    k_kc = np.unique(np.round(k_kc % 1, 9) % 1, axis=0)
+    opposite = np.round(-k_kc % 1, 9) % 1
+    key, key_opposite = ([tuple(row) for row in points] for points in (k_kc, opposite))
+    kept = [k for k in range(len(k_kc)) if key[k] <= key_opposite[k]]
+    return k_kc[kept], np.array([1 if key[k] == key_opposite[k] else 2 for k in kept])
 
 
 def cpu_minutes(scratch: Path) -> float:
@@ -137,6 +172,19 @@ def cpu_minutes(scratch: Path) -> float:
             hours, minutes, seconds = (float(part or 0) for part in found.groups())
             total += 60 * hours + minutes + seconds / 60
     return total
+
+
+def _write_input(atoms: Atoms, path: Path, settings: Settings, grid: tuple[int, int, int], calculation: str) -> None:
+    supercell = atoms.info.get("k_supercell")
+    one = grid == (1, 1, 1) or supercell is not None
+    points = {"kpts": None} if one else {"kpts": grid, "koffset": tuple(int(n > 1) for n in grid)}
+    with path.open("w") as file:
+        write_espresso_in(file, atoms, settings.namelists(calculation), settings.pseudopotentials, **points)
+    if supercell is not None:
+        k_kc, weights = folded(grid, np.array(supercell).reshape(3, 3))
+        rows = [f"{k1:.9f} {k2:.9f} {k3:.9f} {w}" for (k1, k2, k3), w in zip(k_kc, weights, strict=True)]
+        listed = "\n".join(["K_POINTS crystal", str(len(rows)), *rows])
+        path.write_text(path.read_text().replace("K_POINTS gamma", listed))
 
 
 def _run(scratch: Path) -> None:

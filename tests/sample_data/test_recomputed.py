@@ -112,3 +112,18 @@ def test_pw_x_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     program.write_text("#!/bin/sh\necho ' convergence NOT achieved after 200 iterations: stopping'\nexit 2\n")
     with pytest.raises(generation.ReferenceFailed, match="did not converge"):
         espresso.compute(atoms, tmp_path, espresso.SILICON_CARBIDE)
+
+
+def test_the_points_of_a_supercell_folded() -> None:
+    from ase.build import bulk
+
+    primitive, cubic = bulk("Si"), bulk("Si", cubic=True)
+    supercell = np.array([[-1, 1, 1], [1, -1, 1], [1, 1, -1]])
+    np.testing.assert_allclose(supercell @ primitive.cell.array, cubic.cell.array, atol=1e-12)
+    k_kc, weights = espresso.folded((3, 3, 3), supercell)
+    assert weights.sum() == 4 * 27
+    # seen from the cubic cell they are its shifted grid again, each point as often as the cubic cell is larger
+    seen = np.vstack([k_kc, -k_kc[weights == 2]]) @ supercell.T % 1
+    points, counts = np.unique(np.round(seen, 6), axis=0, return_counts=True)
+    np.testing.assert_allclose(np.unique(points), [1 / 6, 1 / 2, 5 / 6], atol=1e-5)
+    assert counts.tolist() == [4] * 27
