@@ -144,7 +144,7 @@ def _notes_of_all(names: Sequence[str], notes: Sequence[Sequence[str]]) -> list[
             names_of.setdefault(note, []).append(name)
     found = []
     for note, of in names_of.items():
-        few = ", ".join(of[:3]) + (f" and {len(of) - 3} others" if len(of) > 3 else "")
+        few = ", ".join(of[:3]) + (f" and {len(of) - 3} more" if len(of) > 3 else "")
         found.append(note if len(of) == len(names) else f"{few}: {note}")
     return found
 

@@ -46,8 +46,12 @@ def _structure(structure: Mapping[str, Any]) -> Atoms:
     cell_cc = numbers(lattice, "matrix", (3, 3))
     sites = required(structure, "sites", list)
     numbers_n = elements([_element(site) for site in sites])
-    positions = [numbers(s, "xyz", (3,)) if "xyz" in s else numbers(s, "abc", (3,)) @ cell_cc for s in sites]
-    return Atoms(numbers_n, np.reshape(positions, (-1, 3)), cell=cell_cc, pbc=lattice.get("pbc", True))
+    given = "xyz" if all("xyz" in site for site in sites) else "abc"
+    rows = {given: [required(site, given, list) for site in sites]}
+    positions_nc = numbers(rows, given, (len(sites), 3)) if sites else np.zeros((0, 3))
+    if given == "abc":
+        positions_nc = positions_nc @ cell_cc
+    return Atoms(numbers_n, positions_nc, cell=cell_cc, pbc=lattice.get("pbc", True))
 
 
 def _element(site: object) -> str:

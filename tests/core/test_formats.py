@@ -179,6 +179,15 @@ def test_notes_of_many_files_are_said_once(tmp_path: Path, same_atoms: list[Atom
     assert dataset.groups == (tmp_path.name,) * 3
 
 
+def test_notes_on_some_files_name_them(tmp_path: Path, same_atoms: list[Atoms]) -> None:
+    for name in ("a", "b", "c", "d"):
+        write_npz(tmp_path / f"{name}.npz", same_atoms)
+    WRITERS["XYZ"][1](tmp_path / "plain.xyz", same_atoms)
+    dataset = Dataset.read(*sorted(tmp_path.iterdir()))
+    assert dataset.notes[0].startswith("a, b, c and 1 more: units: energies taken to be in kcal/mol")
+    assert dataset.n_stresses == 3
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
