@@ -11,9 +11,25 @@ import ase.io
 import numpy as np
 import scipy.io
 from ase import Atoms, units
+from ase.build import bulk
+
+from structures import with_results
 
 KILOBAR = 0.1 * units.GPa
 KCAL = units.kcal / units.mol
+
+
+def silicon_carbon() -> list[Atoms]:
+    """Three structures of the same four atoms, apart from each other as atoms are, with results."""
+    rng = np.random.default_rng(3)
+    first = bulk("Si", cubic=True)[[0, 1, 2, 3]]
+    first.numbers[1:3] = [14, 6]
+    found = []
+    for _ in range(3):
+        atoms = first.copy()
+        atoms.rattle(0.05, rng=rng)
+        found.append(with_results(atoms, rng))
+    return found
 
 
 def full(stress_v: np.ndarray) -> np.ndarray:
