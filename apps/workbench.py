@@ -24,6 +24,7 @@ from potscope.explorer.session import Session
 from potscope.explorer.views import (
     DataView,
     DynamicsView,
+    ExplainView,
     FitView,
     HeaderView,
     InspectorView,
@@ -36,7 +37,7 @@ from potscope.explorer.views.data import Source
 from potscope.explorer.views.layout import GRID_ONLY, card
 
 FIRST_SET = "silicon"
-FIT_TAB, PARITY_TAB, TABLE_TAB, DYNAMICS_TAB = range(4)
+FIT_TAB, PARITY_TAB, TABLE_TAB, EXPLAIN_TAB, DYNAMICS_TAB = range(5)
 
 LAYOUT = """
 :host {
@@ -169,6 +170,7 @@ def lay_out(session: Session) -> pmui.Page:
         ("Fit", FitView(session)),
         ("Parity", ParityView(session)),
         ("Table", TableView(session)),
+        ("Neighbours", ExplainView(session)),
         ("Molecular dynamics", DynamicsView(session)),
         sizing_mode="stretch_both",
         stylesheets=[TABS],
@@ -204,7 +206,11 @@ def _connect(session: Session, page: pmui.Page, tabs: pmui.Tabs, inspector: Insp
         tabs.disabled = [PARITY_TAB, DYNAMICS_TAB] if session.fit is None else []
         tabs.active = FIT_TAB if session.fit is None else PARITY_TAB
 
+    def follow_tab(*_: Any) -> None:
+        session.environment.shown = tabs.active == EXPLAIN_TAB
+
     session.param.watch(follow_fit, "fit")
+    tabs.param.watch(follow_tab, "active")
     follow_fit()
     page.link(inspector, dark_theme="dark")
     inspector.dark = page.dark_theme

@@ -6,22 +6,22 @@ from typing import Any
 
 from potscope.explorer.session import Session
 
-WHAT = ("map", "fit", "dynamics")
+WHAT = ("map", "fit", "dynamics", "explain")
 
 
 def code(session: Session, what: str = "fit") -> str:
-    """A program that gives the map, the fit or the dynamics of a session.
+    """A program that gives the map, the fit, the dynamics or the explanation of an environment of a session.
 
     Parameters
     ----------
     session
         The session.
     what
-        ``"map"``, ``"fit"`` or ``"dynamics"``; each program is complete.
+        ``"map"``, ``"fit"``, ``"dynamics"`` or ``"explain"``; each program is complete.
     """
     if what not in WHAT:
         raise ValueError(f"`what`: expected one of {WHAT}, got {what!r}")
-    parts = {"map": [_map], "fit": [_fit], "dynamics": [_fit, _dynamics]}[what]
+    parts = {"map": [_map], "fit": [_fit], "dynamics": [_fit, _dynamics], "explain": [_explain]}[what]
     imports, lines = _data(session)
     for part in parts:
         more_imports, more_lines = part(session)
@@ -86,3 +86,20 @@ def _dynamics(session: Session) -> Part:
         f"for frame in dynamics.run(atoms, model.calculator(), {', '.join(arguments)}):",
         "    print(frame.time, frame.temperature, frame.total_energy)",
     ]
+
+
+def _explain(session: Session) -> Part:
+    environment, descriptor = session.environment, session.build_descriptor()
+    (index, atom), (other, other_atom) = environment.place, environment.reference or environment.place
+    lines = [f"descriptor = {descriptor!r}", f"explanation = explain(descriptor, data.structures[{index}], {atom})"]
+    if environment.quantity:
+        lines.append(f"shares = explanation.feature({environment.quantity!r})")
+    else:
+        lines.append(f"reference = descriptor.compute(data.structures[{other}]).values[{other_atom}]")
+        lines.append(f"shares = explanation.kernel(reference, zeta={environment.zeta})")
+    lines += [
+        'print("alone", shares.baseline)',
+        "for neighbour, share in zip(explanation.neighbours_j, shares.neighbours_j):",
+        "    print(neighbour, share)",
+    ]
+    return {_import_of(descriptor), "from potscope.core.explain import explain"}, lines

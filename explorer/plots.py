@@ -355,6 +355,67 @@ def errors_by_group(errors: Mapping[str, Mapping[str, float]], colours: Mapping[
     )
 
 
+# -- contributions -----------------------------------------------------------------------------------------------
+
+MOST_NAMED_BARS = 26
+"""As many bars as have room for a name each."""
+
+
+def contributions(
+    symbols: Sequence[str], distances_j: Array, shares_j: Array, baseline: float, marked: int | None, label: str
+) -> hv.Rectangles:
+    """What each neighbour of an atom contributes, in the order given, and before them what the atom has alone.
+
+    Parameters
+    ----------
+    symbols, distances_j
+        Element of each neighbour and how far it is away, Å.
+    shares_j, baseline
+        What each contributes; what there is without any.
+    marked
+        Which of them is marked.
+    label
+        What is shared out.
+    """
+    values_k = np.concatenate([[baseline], shares_j])
+    position_k = np.arange(-1, len(shares_j))
+    names = ["alone", *(f"{symbol} {r:.2f}" for symbol, r in zip(symbols, distances_j, strict=True))]
+    data = {
+        "x0": position_k - 0.4,
+        "y0": np.minimum(values_k, 0.0),
+        "x1": position_k + 0.4,
+        "y1": np.maximum(values_k, 0.0),
+        "value": values_k,
+        "name": np.array([names[0], *(f"{name} Å" for name in names[1:])], dtype=object),
+        "colour": np.array([style.NEUTRAL, *diverging_colours(shares_j)], dtype=object),
+        "edge": np.array([style.SELECTION if k == marked else style.NEUTRAL for k in position_k], dtype=object),
+        "width": np.array([3.0 if k == marked else 0.5 for k in position_k]),
+    }
+    step = 1 + len(shares_j) // MOST_NAMED_BARS
+    ticks = [(int(k), name) for k, name in zip(position_k, names, strict=True) if k < 0 or k % step == 0]
+    bars = hv.Rectangles(data, ["x0", "y0", "x1", "y1"], ["value", "name", "colour", "edge", "width"])
+    return bars.opts(
+        **frame(
+            color="colour",
+            line_color="edge",
+            line_width="width",
+            xticks=ticks,
+            xrotation=55,
+            xlabel="neighbours, by their distance (Å)",
+            ylabel=label,
+            active_tools=[],
+            hooks=[_without_logo, _hover(("neighbour", "@name"), ("contribution", "@value{+0.0000}"))],
+        )
+    )
+
+
+def diverging_colours(values_n: Array) -> list[str]:
+    """Colours of numbers of either sign; the largest has the end of the palette."""
+    largest = np.abs(values_n).max(initial=0.0) or 1.0
+    place_n = np.rint((values_n / largest + 1) / 2 * (len(style.DIVERGING) - 1)).astype(int)
+    return [style.DIVERGING[place] for place in place_n]
+
+
 # -- molecular dynamics ------------------------------------------------------------------------------------------
 
 

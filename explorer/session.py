@@ -23,6 +23,7 @@ from potscope.core.models import REGISTRY as MODELS
 from potscope.explorer import work
 from potscope.explorer.defaults import suggested
 from potscope.explorer.energies import EnergyZero
+from potscope.explorer.environment import Environment
 from potscope.explorer.jobs import Jobs
 from potscope.explorer.settings import Settings
 
@@ -136,6 +137,7 @@ class Session(param.Parameterized):
             reading=Jobs(post),
             **params,
         )
+        self.environment = Environment(self, post)
         self._offer_colours()
 
     @property
@@ -475,3 +477,4 @@ class Session(param.Parameterized):
         """Stop whatever runs: the page is gone."""
         self.jobs.close()
         self.reading.close()
+        self.environment.close()

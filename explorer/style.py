@@ -44,6 +44,9 @@ def interpolate(stops: Sequence[str], n_colours: int) -> list[str]:
 
 SEQUENTIAL = tuple(interpolate(_VIRIDIS_STOPS, 256))
 
+DIVERGING = tuple(interpolate(("#1a5ba6", "#6ba1d4", "#c6cacf", "#e6a05a", "#b9540c"), 255))
+"""For numbers of either sign: blue below zero, grey at zero, orange above."""
+
 LIGHT = {
     "background": "#f4f6f8",
     "surface": "#ffffff",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from potscope.explorer.views.data import DataView
 from potscope.explorer.views.dynamics import DynamicsView
+from potscope.explorer.views.explain import ExplainView
 from potscope.explorer.views.fit import FitView
 from potscope.explorer.views.header import HeaderView
 from potscope.explorer.views.inspector import InspectorView
@@ -12,12 +13,24 @@ from potscope.explorer.views.map import MapView
 from potscope.explorer.views.parity import ParityView
 from potscope.explorer.views.table import TableView
 
-VIEWS = (DataView, DynamicsView, FitView, HeaderView, InspectorView, MapView, ParityView, ProblemView, TableView)
+VIEWS = (
+    DataView,
+    DynamicsView,
+    ExplainView,
+    FitView,
+    HeaderView,
+    InspectorView,
+    MapView,
+    ParityView,
+    ProblemView,
+    TableView,
+)
 
 __all__ = [
     "VIEWS",
     "DataView",
     "DynamicsView",
+    "ExplainView",
     "FitView",
     "HeaderView",
     "InspectorView",

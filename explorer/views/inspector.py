@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 import param
@@ -60,6 +61,8 @@ class InspectorView(pn.viewable.Viewer):
         session.param.watch(lambda *_: self._mark(), "selected_atom")
         session.param.watch(lambda *_: self._describe(), ["selected_atom", "fit", "frame"])
         session.jobs.param.watch(lambda *_: self._show_whole_trajectory(), "title")
+        session.environment.param.watch(lambda *_: self._show(), ["shown", "explained"])
+        session.environment.param.watch(lambda *_: self._colour_environment(), ["quantity", "neighbour"])
         self._show()
 
     @param.depends("dark", watch=True, on_init=True)
@@ -86,6 +89,9 @@ class InspectorView(pn.viewable.Viewer):
             )
             if self._run is not session.trajectory[0]:
                 self._run, self._first_scene = session.trajectory[0], view.scene["id"]
+        elif self._environment_shown:
+            self._run, view.keep_camera = None, False
+            view.param.update(object=session.environment.atoms, repeat=(1, 1, 1), frame=0, **self._contributions())
         else:
             self._run = None
             view.keep_camera = False
@@ -99,6 +105,31 @@ class InspectorView(pn.viewable.Viewer):
         self._offer_player()
         self._offer_colours()
         self._describe()
+
+    @property
+    def _environment_shown(self) -> bool:
+        """Whether the atom in question is drawn with its neighbours alone."""
+        session = self.session
+        explained = session.environment.explained
+        current = explained is not None and explained.place == session.environment.place
+        return session.showing == "structure" and session.environment.shown and current
+
+    def _contributions(self) -> dict[str, Any]:
+        """Colours by what each neighbour contributes, and a mark on one of them."""
+        environment = self.session.environment
+        largest = float(np.nanmax(np.abs(environment.values_n), initial=0.0)) or 1.0
+        return {
+            "scalars": environment.values_n,
+            "scalar_name": "contribution",
+            "scalar_unit": "",
+            "clim": (-largest, largest),
+            "palette": list(style.DIVERGING),
+            "selected": [] if environment.neighbour is None else [environment.neighbour + 1],
+        }
+
+    def _colour_environment(self) -> None:
+        if self._environment_shown:
+            self.structure.param.update(**self._contributions())
 
     def _offer_player(self) -> None:
         last = len(self.session.trajectory) - 1
@@ -120,14 +151,19 @@ class InspectorView(pn.viewable.Viewer):
         return [] if atom is None or self.session.showing == "trajectory" else [atom]
 
     def _mark(self) -> None:
-        if self._marked() != self.structure.selected and self.session.showing == "structure":
+        if self._marked() != self.structure.selected and self._structure_shown:
             self.structure.selected = self._marked()
+
+    @property
+    def _structure_shown(self) -> bool:
+        return self.session.showing == "structure" and not self._environment_shown
 
     def _colouring(self) -> dict[str, Any]:
         colours = self.session.atom_colours()
         if colours is None:
             return {"scalars": None}
         return {
+            "palette": list(style.SEQUENTIAL),
             "scalars": colours.values_n,
             "scalar_name": colours.name,
             "scalar_unit": colours.unit,
@@ -135,7 +171,7 @@ class InspectorView(pn.viewable.Viewer):
         }
 
     def _colour(self) -> None:
-        if self.session.showing == "structure":
+        if self._structure_shown:
             self.structure.param.update(**self._colouring())
         self._offer_colours()
 
@@ -143,12 +179,16 @@ class InspectorView(pn.viewable.Viewer):
         session = self.session
         offered = session.param["colour_by"].objects
         self.colour.param.update(options={COLOURS[name]: name for name in offered}, value=session.colour_by)
-        self.colour.visible = session.showing == "structure"
+        self.colour.visible = self._structure_shown
         self.worst.visible = session.worst() is not None
 
     def _picked(self, event: Any) -> None:
-        if self.session.showing == "structure":
-            self.session.selected_atom = event.new.get("index")
+        index = event.new.get("index")
+        if self._environment_shown:
+            # the atom in the middle is drawn first, then its neighbours
+            self.session.environment.neighbour = index - 1 if index else None
+        elif self.session.showing == "structure":
+            self.session.selected_atom = index
 
     # -- what is written -----------------------------------------------------------------------------------------
 

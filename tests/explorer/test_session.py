@@ -448,11 +448,17 @@ def test_the_code_runs_and_gives_what_the_session_has(what, tmp_path, capsys, ow
     coarse(session).start_fit()
     session.jobs.wait()
     session.dynamics.param.update(steps=4, every=2, repeats=1)
+    session.select(2, atom=1)
+    session.environment.param.update(shown=True, reference=(0, 0))
+    session.environment.jobs.wait()
     program = tmp_path / "program.py"
     program.write_text(code(session, what))
     found = runpy.run_path(str(program))
     if what == "map":
         np.testing.assert_allclose(found["xy"], session.structure_map.xy_sc, atol=1e-9)
+    elif what == "explain":
+        shown = session.environment.shares()
+        np.testing.assert_allclose(found["shares"].neighbours_j, shown.neighbours_j, atol=1e-12)
     else:
         np.testing.assert_allclose(
             found["model"].predict(session.dataset).energies, session.fit.prediction.energies, atol=1e-8
