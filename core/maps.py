@@ -13,9 +13,16 @@ from sklearn.decomposition import KernelPCA
 from potscope.core._types import Array
 from potscope.core.descriptors import Descriptor
 from potscope.core.features import Features
-from potscope.core.kernels import average_kernel, farthest_points, normalised, normalised_kernel, self_kernel
+from potscope.core.kernels import (
+    STRUCTURE_REGISTRY,
+    PolynomialKernel,
+    StructureKernel,
+    farthest_points,
+    normalised,
+    normalised_kernel,
+)
 from potscope.core.progress import Progress, part, silent
-from potscope.core.validation import as_structures
+from potscope.core.validation import as_structures, check_choice
 
 MOST_LANDMARKS = 1500  # structures; kernel PCA costs their third power
 MOST_LANDMARK_ATOMS = 5000  # as each of all atoms is compared with each of theirs
@@ -31,8 +38,9 @@ def structure_map(
     zeta: float = 2.0,
     n_components: int = 2,
     progress: Progress = silent,
+    kernel: str | StructureKernel = "average",
 ) -> Array:
-    r"""Kernel principal components of the normalised average kernel between structures.
+    r"""Kernel principal components of a normalised kernel between structures.
 
     The components are the directions of greatest variance in the space of the kernel: with the centred kernel
     :math:`\tilde K \mathbf u_k = \lambda_k \mathbf u_k`, structure s stands at
@@ -47,11 +55,14 @@ def structure_map(
     descriptor
         Local or global.
     zeta
-        Power of the environment kernel; see `kernels.polynomial_kernel`.
+        Power of the environment kernel; see `kernels.PolynomialKernel`.
     n_components
         Dimensions of the map.
     progress
         Called with the fraction done.
+    kernel
+        Between structures: ``"average"``, ``"sum"``, ``"best match"``, ``"rematch"``, or one of
+        `kernels.STRUCTURE_REGISTRY`'s classes with hyperparameters of your own.
 
     Returns
     -------
@@ -66,12 +77,13 @@ def structure_map(
     found = as_structures(structures)
     if not found:
         raise ValueError("`structures`: expected at least one structure, got none")
+    between, environment = _structure_kernel(kernel), PolynomialKernel(zeta)
     landmarks = _landmarks(found, descriptor, part(progress, 0.0, 0.3))
     progress(0.3, "describing the environments")
     features = descriptor.compute([found[s] for s in landmarks])
     axes = _Axes.of(features)
     features = axes.express(features)
-    kernel_ll = average_kernel(features, zeta=zeta, progress=part(progress, 0.3, 0.6))
+    kernel_ll = between.matrix(features, None, environment, part(progress, 0.3, 0.6))
     size = min(n_components, len(landmarks))
     pca = KernelPCA(size, kernel="precomputed", eigen_solver="dense")
     x_sk = np.zeros((len(found), n_components))
@@ -82,9 +94,9 @@ def structure_map(
     for batch in _batches([found[s] for s in rest]):
         progress(0.6 + 0.4 * batch.start / len(rest), "placing the structures")
         others = axes.express(descriptor.compute([found[s] for s in rest[batch]]))
-        own_b = np.sqrt(self_kernel(others, zeta))
+        own_b = np.sqrt(between.diagonal(others, environment))
         x_sk[rest[batch], : placed.shape[1]] = pca.transform(
-            average_kernel(others, features, zeta) / own_b[:, None] / own_l
+            between.matrix(others, features, environment) / own_b[:, None] / own_l
         )
     deepest = np.abs(x_sk).argmax(axis=0)
     sign_k = np.where(x_sk[deepest, np.arange(n_components)] < 0, -1.0, 1.0)
@@ -113,6 +125,12 @@ class _Axes:
             return features
         names = tuple(f"axis {k}" for k in range(self.axes_fk.shape[1]))
         return replace(features, values=normalised(features.values)[0] @ self.axes_fk, names=names)
+
+
+def _structure_kernel(kernel: str | StructureKernel) -> StructureKernel:
+    if isinstance(kernel, StructureKernel):
+        return kernel
+    return STRUCTURE_REGISTRY[check_choice("kernel", kernel, STRUCTURE_REGISTRY)]()
 
 
 def _landmarks(structures: Sequence[Atoms], descriptor: Descriptor, progress: Progress) -> list[int]:

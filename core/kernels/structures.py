@@ -173,6 +173,7 @@ class REMatchKernel(StructureKernel):
     .. math:: \frac{|\Delta\mathbf u|^2}{|\mathbf u|^2} + \frac{|\Delta\mathbf v|^2}{|\mathbf v|^2}
 
     is at most `threshold`. Stopped there it is not quite symmetric; the first structure's factors are balanced last.
+    For an `alpha` of a hundredth and less it takes long, and more so the smaller the threshold.
 
     Parameters
     ----------
