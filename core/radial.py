@@ -1,37 +1,20 @@
-"""Cutoff functions and radial bases, and their fast, smooth tabulation."""
+"""Radial bases, and their fast, smooth tabulation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.special import gammaln
+from scipy.special import gammaln, ive
 
 from potscope.core._types import Array
 from potscope.core.compiled import kernel
 
 GTO_DECAY = 1e-3  # each Gaussian-type function has decayed to this at its own radius
 FIRST_RADIUS = 1.0  # Å, where the first of them has
-
-
-@kernel
-def cosine_step(r: float, start: float, cutoff: float) -> tuple[float, float]:
-    r"""One up to `start`, then half a cosine down to zero at `cutoff`; value and derivative.
-
-    .. math:: f_c(r) = \tfrac12\left[1 + \cos\left(\pi\,\frac{r - r_s}{r_c - r_s}\right)\right], \quad r_s < r < r_c
-
-    With ``start = 0`` it is the cutoff function of J. Behler, J. Chem. Phys. 134, 074106 (2011), eq. 4
-    (doi:10.1063/1.3553717); a `start` near the cutoff is the habit of Gaussian approximation potentials.
-    """
-    if r <= start:
-        return 1.0, 0.0
-    if r >= cutoff:
-        return 0.0, 0.0
-    k = np.pi / (cutoff - start)
-    x = k * (r - start)
-    return 0.5 * (1.0 + np.cos(x)), -0.5 * k * np.sin(x)
 
 
 def gto_exponents(n_max: int, l_max: int, cutoff: float) -> Array:
@@ -118,6 +101,104 @@ def gto_density(r_g: Array, n_max: int, l_max: int, cutoff: float, sigma: float)
     return orthonormal[0], orthonormal[1], orthonormal[2]
 
 
+def polynomial_orthonormalisation(n_max: int, cutoff: float) -> Array:
+    r"""Löwdin's :math:`\beta = S^{-1/2}` of the polynomial basis, shape (n_max, n_max), with the overlaps below.
+
+    .. math:: S_{nn'} = \int_0^{r_c} r^2 (r_c - r)^{n+n'+4} dr
+              = \frac{2\, r_c^{7+n+n'}}{(5+n+n')(6+n+n')(7+n+n')}, \qquad n, n' = 1 \ldots n_\text{max}
+
+    The overlaps are so alike that double precision would leave no correct digit of a dozen functions; so the root is
+    found by the iteration of Denman and Beavers in decimal numbers of 120 digits.
+    """
+    with localcontext() as context:
+        context.prec = 120
+        rc = Decimal(cutoff)
+        numbers = range(1, n_max + 1)
+        overlap = [
+            [2 * rc ** (7 + i + j) / ((5 + i + j) * (6 + i + j) * (7 + i + j)) for j in numbers] for i in numbers
+        ]
+        root = overlap
+        inverse_root = [[Decimal(int(i == j)) for j in numbers] for i in numbers]
+        for _ in range(200):
+            other = _decimal_inverse(inverse_root)
+            inverse_root = _decimal_mean(inverse_root, _decimal_inverse(root))
+            following = _decimal_mean(root, other)
+            change = max(
+                abs(x - y) / abs(x)
+                for new, old in zip(following, root, strict=True)
+                for x, y in zip(new, old, strict=True)
+            )
+            root = following
+            if change < Decimal("1e-40"):
+                break
+        return np.array(inverse_root, dtype=float)
+
+
+def _decimal_mean(a: list[list[Decimal]], b: list[list[Decimal]]) -> list[list[Decimal]]:
+    return [[(x + y) / 2 for x, y in zip(row, other, strict=True)] for row, other in zip(a, b, strict=True)]
+
+
+def _decimal_inverse(matrix: list[list[Decimal]]) -> list[list[Decimal]]:
+    """By Gauss and Jordan; the matrices here are positive definite and need no pivoting."""
+    size = len(matrix)
+    rows = [[*row, *(Decimal(int(i == j)) for j in range(size))] for i, row in enumerate(matrix)]
+    for i in range(size):
+        pivot = rows[i][i]
+        rows[i] = [x / pivot for x in rows[i]]
+        for k in range(size):
+            if k != i and rows[k][i] != 0:
+                factor = rows[k][i]
+                rows[k] = [x - factor * y for x, y in zip(rows[k], rows[i], strict=True)]
+    return [row[size:] for row in rows]
+
+
+def polynomial_density(r_g: Array, n_max: int, l_max: int, cutoff: float, sigma: float) -> tuple[Array, Array, Array]:
+    r"""Overlap of a Gaussian at distance r with a polynomial basis that ends at the cutoff.
+
+    .. math::
+        I_{ln}(r) = 4\pi \int_0^{r_c} x^2 g_n(x)\, e^{-a(x^2 + r^2)}\, i_l(2 a x r)\, dx, \qquad
+        g_n(x) = \sum_{n'} \beta_{nn'} (r_c - x)^{n'+2}, \quad a = \frac{1}{2\sigma^2}
+
+    with the modified spherical Bessel functions :math:`i_l`, by Gauss–Legendre quadrature in as many points as the
+    width of the Gaussian needs. Parameters and returns are those of `gto_density`.
+
+    References
+    ----------
+    L. Himanen et al., Comput. Phys. Commun. 247, 106949 (2020), eqs. 14–18. doi:10.1016/j.cpc.2019.106949
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(max(100, int(np.ceil(10 * cutoff / sigma))))
+    x_q, weight_q = 0.5 * cutoff * (nodes + 1), 0.5 * cutoff * weights
+    powers_nq = (cutoff - x_q) ** np.arange(3, n_max + 3)[:, None]
+    g_nq = polynomial_orthonormalisation(n_max, cutoff) @ powers_nq * (4 * np.pi * weight_q * x_q**2)
+    a = 1 / (2 * sigma**2)
+    r = np.asarray(r_g, dtype=float)[:, None]
+    z_gq = 2 * a * x_q * r
+    gauss_gq = np.exp(-a * (x_q - r) ** 2)
+    bessel = [_scaled_bessel(l, z_gq) for l in range(l_max + 3)]
+    first = [_bessel_slope(bessel, l) for l in range(l_max + 2)]
+    found: list[list[Array]] = [[], [], []]
+    for l in range(l_max + 1):
+        second = _bessel_slope(first, l)
+        i, di, ddi = bessel[l], 2 * a * x_q * first[l], (2 * a * x_q) ** 2 * second
+        parts = (i, di - 2 * a * r * i, ddi - 4 * a * r * di + (4 * a**2 * r**2 - 2 * a) * i)
+        for target, part in zip(found, parts, strict=True):
+            target.append((gauss_gq * part) @ g_nq.T)
+    value, slope, curve = (np.stack(parts, axis=1) for parts in found)
+    return value, slope, curve
+
+
+def _scaled_bessel(l: int, z: Array) -> Array:
+    r""":math:`e^{-z} i_l(z)`."""
+    safe = np.where(z > 0, z, 1.0)
+    return np.asarray(np.where(z > 0, np.sqrt(np.pi / (2 * safe)) * ive(l + 0.5, safe), float(l == 0)))
+
+
+def _bessel_slope(functions: list[Array], l: int) -> Array:
+    r""":math:`i_l' = [l\, i_{l-1} + (l+1)\, i_{l+1}]/(2l+1)`, of the functions or of their derivatives."""
+    below = functions[l - 1] if l > 0 else 0.0
+    return np.asarray((l * below + (l + 1) * functions[l + 1]) / (2 * l + 1))
+
+
 @dataclass(frozen=True)
 class RadialTable:
     """Many functions of one distance as quintic Hermite splines, twice continuously differentiable.
@@ -166,20 +247,25 @@ class RadialTable:
 
 
 @kernel
+def interval(r: float, step: float) -> tuple[int, float]:
+    """Which interval of a `RadialTable` a distance is in, and how far from its start."""
+    g = int(r / step)
+    return g, r - g * step
+
+
+@kernel
 def table_value(r: float, coefficients: Array, step: float, f_a: Array) -> None:
     """Values of all functions at r."""
-    g = int(r / step)
-    x = r - g * step
+    g, x = interval(r, step)
     c = coefficients[g]
-    for a in range(len(f_a)):
+    for a in range(np.uint64(len(f_a))):
         f_a[a] = c[0, a] + x * (c[1, a] + x * (c[2, a] + x * (c[3, a] + x * (c[4, a] + x * c[5, a]))))
 
 
 @kernel
 def table_derivative(r: float, coefficients: Array, step: float, df_a: Array) -> None:
     """Derivatives of all functions at r."""
-    g = int(r / step)
-    x = r - g * step
+    g, x = interval(r, step)
     c = coefficients[g]
-    for a in range(len(df_a)):
+    for a in range(np.uint64(len(df_a))):
         df_a[a] = c[1, a] + x * (2 * c[2, a] + x * (3 * c[3, a] + x * (4 * c[4, a] + x * 5 * c[5, a])))

@@ -1,140 +1,218 @@
-"""The loops of SOAP: density coefficients, power spectrum, its adjoint and its Jacobian.
+"""The loops of SOAP between pairs and density coefficients: the expansion, and the way back.
 
-Axes: n atoms, p pairs, z species, k = l(l + 1) + m, l, a radial functions, f features, c Cartesian. Within one atom the
-neighbours run in the innermost, contiguous axis (q), species after species: every loop is one over neighbours. Their
-bounds are unsigned: with signed ones the compiler has to provide for negative indices and gives up vector instructions.
+Axes: n atoms, p pairs, q neighbours in the lanes, z channels (a species each, and perhaps their sum), k = l(l + 1) + m,
+t the Legendre functions, c Cartesian; r rows of l and radial function a, those of one l side by side and padded to
+whole lanes. Coefficients are flat, (owner, channel, k, a), with `LANES` numbers of slack at their end. Neighbours are
+taken eight at a time for what depends on their direction; radial functions lie in the lanes for all else.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from potscope.core._types import Array, IntArray
-from potscope.core.angular import azimuthal, harmonics, legendre, solid_gradients
 from potscope.core.compiled import kernel
-from potscope.core.radial import cosine_step, table_derivative, table_value
+from potscope.core.cutoffs import cutoff_function
+from potscope.core.descriptors.soap_angular import azimuthal, directions, harmonics, legendre, solid_gradients
+from potscope.core.radial import interval
+from potscope.core.simd import LANES, fma, load, splat, store, total
+from potscope.core.weighting import weighting_function
+
+
+class Expansion(NamedTuple):
+    """What the kernels know of a density expansion.
+
+    Attributes
+    ----------
+    coefficients, step
+        Of the `RadialTable` of all rows.
+    cutoff_kind, smooth_from, reach
+        Arguments of `cutoff_function`.
+    weighting
+        Kind, c, d, m and r₀ of `weighting_function`.
+    recurrence_t
+        See `soap_angular.recurrence`.
+    self_a
+        What an atom adds to its own density.
+    l_max, n_max, n_pad
+        Angular momenta, radial functions, and these padded to whole lanes.
+    n_species, n_channels
+        Species, and channels: one more where their sum counts.
+    """
+
+    coefficients: Array
+    step: float
+    cutoff_kind: int
+    smooth_from: float
+    reach: float
+    weighting: Array
+    recurrence_t: Array
+    self_a: Array
+    l_max: int
+    n_max: int
+    n_pad: int
+    n_species: int
+    n_channels: int
 
 
 @kernel
-def sort_by_species(
-    start: int, stop: int, species_p: IntArray, n_species: int, order_q: IntArray, first_z: IntArray
-) -> None:
-    """Order the pairs of one atom by the neighbour's species; ``first_z`` bounds each species."""
-    for z in range(n_species + 1):
-        first_z[z] = 0
-    for p in range(start, stop):
-        first_z[species_p[p] + 1] += 1
-    for z in range(n_species):
-        first_z[z + 1] += first_z[z]
-    for p in range(start, stop):
-        z = species_p[p]
-        order_q[first_z[z]] = p
-        first_z[z] += 1
-    for z in range(n_species, 0, -1):
-        first_z[z] = first_z[z - 1]
-    first_z[0] = 0
+def neighbour_weight(r: float, kind: int, smooth_from: float, reach: float, weighting: Array) -> tuple[float, float]:
+    """Cutoff times weighting function, and the derivative by the distance."""
+    fc, dfc = cutoff_function(kind, r, smooth_from, reach)
+    w, dw = weighting_function(weighting, r)
+    return fc * w, dfc * w + fc * dw
 
 
 @kernel
-def directions(n: int, order_q: IntArray, D_pc: Array, u_cq: Array, r_q: Array) -> None:
-    """Unit vectors and distances of the neighbours of one atom."""
-    for q in range(n):
-        p = order_q[q]
-        x, y, z = D_pc[p, 0], D_pc[p, 1], D_pc[p, 2]
-        r = np.sqrt(x * x + y * y + z * z)
-        r_q[q] = r
-        u_cq[0, q] = x / r
-        u_cq[1, q] = y / r
-        u_cq[2, q] = z / r
-
-
-@kernel
-def most_neighbours(start: int, stop: int, first_n: IntArray) -> int:
-    """The largest number of neighbours of an atom of the range, at least one."""
-    most = 1
-    for n in range(start, stop):
-        most = max(most, first_n[n + 1] - first_n[n])
-    return most
-
-
-@kernel
-def neighbour_buffers(most: int, n_species: int) -> tuple[IntArray, IntArray, Array, Array]:
-    """Room for the order of the neighbours, the bounds of the species, unit vectors and distances."""
-    return np.empty(most, np.int64), np.empty(n_species + 1, np.int64), np.empty((3, most)), np.empty(most)
-
-
-@kernel
-def angular_buffers(most: int, l_max: int) -> tuple[Array, Array, Array]:
-    """Room for Legendre functions, and for cosines and sines of multiples of the azimuth."""
-    n_t = (l_max + 1) * (l_max + 2) // 2
-    return np.empty((n_t, most)), np.empty((l_max + 1, most)), np.empty((l_max + 1, most))
-
-
-@kernel
-def angular_values(
-    n: int, u_cq: Array, l_max: int, norm_t: Array, Q_tq: Array, cos_mq: Array, sin_mq: Array, Y_kq: Array
-) -> None:
-    """Spherical harmonics of the neighbours of one atom, with what they are made of."""
-    legendre(n, u_cq[2], l_max, Q_tq)
-    azimuthal(n, u_cq[0], u_cq[1], l_max, cos_mq, sin_mq)
-    harmonics(n, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
-
-
-@kernel
-def radial_values(
-    n: int, r_q: Array, coefficients: Array, step: float, start: float, cutoff: float, row_a: Array, f_aq: Array
-) -> None:
-    """Radial functions times the cutoff function, zero beyond the cutoff."""
-    for q in range(n):
-        fc, _ = cosine_step(r_q[q], start, cutoff)
-        if fc == 0.0:
-            for a in range(len(row_a)):
-                f_aq[a, q] = 0.0
-            continue
-        table_value(r_q[q], coefficients, step, row_a)
-        for a in range(len(row_a)):
-            f_aq[a, q] = fc * row_a[a]
-
-
-@kernel
-def radial_derivatives(
-    n: int,
+def radial_rows(
+    count: int,
     r_q: Array,
+    kind: int,
+    smooth_from: float,
+    reach: float,
+    weighting: Array,
     coefficients: Array,
     step: float,
-    start: float,
-    cutoff: float,
-    row_a: Array,
-    drow_a: Array,
-    f_aq: Array,
-    df_aq: Array,
+    f_qr: Array,
 ) -> None:
-    """As `radial_values`, with the derivatives by the distance."""
-    for q in range(n):
-        fc, dfc = cosine_step(r_q[q], start, cutoff)
-        if fc == 0.0:
-            for a in range(len(row_a)):
-                f_aq[a, q] = 0.0
-                df_aq[a, q] = 0.0
+    """Radial functions of each neighbour times its weight; zero in the lanes without one."""
+    n_rows = f_qr.shape[1]
+    for q in range(LANES):
+        weight = neighbour_weight(r_q[q], kind, smooth_from, reach, weighting)[0] if q < count else 0.0
+        if weight == 0.0:
+            for i in range(0, n_rows, LANES):
+                store(f_qr, q * n_rows + i, splat(0.0))
             continue
-        table_value(r_q[q], coefficients, step, row_a)
-        table_derivative(r_q[q], coefficients, step, drow_a)
-        for a in range(len(row_a)):
-            f_aq[a, q] = fc * row_a[a]
-            df_aq[a, q] = fc * drow_a[a] + dfc * row_a[a]
+        g, x = interval(r_q[q], step)
+        for i in range(0, n_rows, LANES):
+            at = g * 6 * n_rows + i
+            value = load(coefficients, at + 5 * n_rows)
+            for k in range(4, -1, -1):
+                value = fma(x, value, load(coefficients, at + k * n_rows))
+            store(f_qr, q * n_rows + i, splat(weight) * value)
 
 
 @kernel
-def sum_over_neighbours(begin: np.uint64, end: np.uint64, Y_kq: Array, f_aq: Array, l_max: int, c_ak: Array) -> None:
-    """Coefficients of one species about one atom."""
-    n_max = c_ak.shape[0]
+def radial_rows_and_slopes(
+    count: int,
+    r_q: Array,
+    kind: int,
+    smooth_from: float,
+    reach: float,
+    weighting: Array,
+    coefficients: Array,
+    step: float,
+    f_qr: Array,
+    df_qr: Array,
+) -> None:
+    """As `radial_rows`, with the derivatives by the distance; nothing is written to lanes without a neighbour."""
+    n_rows = f_qr.shape[1]
+    for q in range(count):
+        weight, slope = neighbour_weight(r_q[q], kind, smooth_from, reach, weighting)
+        if weight == 0.0 and slope == 0.0:
+            for i in range(0, n_rows, LANES):
+                store(f_qr, q * n_rows + i, splat(0.0))
+                store(df_qr, q * n_rows + i, splat(0.0))
+            continue
+        g, x = interval(r_q[q], step)
+        for i in range(0, n_rows, LANES):
+            at = g * 6 * n_rows + i
+            value = load(coefficients, at + 5 * n_rows)
+            derivative = splat(0.0)
+            for k in range(4, -1, -1):
+                derivative = fma(x, derivative, value)
+                value = fma(x, value, load(coefficients, at + k * n_rows))
+            store(f_qr, q * n_rows + i, splat(weight) * value)
+            store(df_qr, q * n_rows + i, fma(weight, derivative, splat(slope) * value))
+
+
+@kernel
+def add_eight(Y_kq: Array, f_qr: Array, l_max: int, n_pad: int, c: Array, at: int) -> None:
+    """Add eight neighbours of one species to its coefficients, which begin at `at`."""
+    n_rows = f_qr.shape[1]
     for l in range(l_max + 1):
-        for k in range(l * l, (l + 1) * (l + 1)):
-            for a in range(n_max):
-                total = 0.0
-                for q in range(begin, end):
-                    total += Y_kq[k, q] * f_aq[l * n_max + a, q]
-                c_ak[a, k] = total
+        for b in range(0, n_pad, LANES):
+            i = l * n_pad + b
+            f0, f1, f2, f3 = (
+                load(f_qr, i),
+                load(f_qr, i + n_rows),
+                load(f_qr, i + 2 * n_rows),
+                load(f_qr, i + 3 * n_rows),
+            )
+            i += 4 * n_rows
+            f4, f5, f6, f7 = (
+                load(f_qr, i),
+                load(f_qr, i + n_rows),
+                load(f_qr, i + 2 * n_rows),
+                load(f_qr, i + 3 * n_rows),
+            )
+            for k in range(l * l, (l + 1) * (l + 1)):
+                even = fma(Y_kq[k, 0], f0, load(c, at + k * n_pad + b))
+                odd = splat(Y_kq[k, 1]) * f1
+                even, odd = fma(Y_kq[k, 2], f2, even), fma(Y_kq[k, 3], f3, odd)
+                even, odd = fma(Y_kq[k, 4], f4, even), fma(Y_kq[k, 5], f5, odd)
+                even, odd = fma(Y_kq[k, 6], f6, even), fma(Y_kq[k, 7], f7, odd)
+                store(c, at + k * n_pad + b, even + odd)
+
+
+@kernel
+def add_one(q: int, Y_kq: Array, f_qr: Array, l_max: int, n_pad: int, c: Array, at: int) -> None:
+    """Add one neighbour to the coefficients of its species."""
+    for l in range(l_max + 1):
+        for b in range(0, n_pad, LANES):
+            f = load(f_qr, q * f_qr.shape[1] + l * n_pad + b)
+            for k in range(l * l, (l + 1) * (l + 1)):
+                place = at + k * n_pad + b
+                store(c, place, fma(Y_kq[k, q], f, load(c, place)))
+
+
+@kernel
+def add_neighbours(
+    first: int,
+    count: int,
+    species_p: IntArray,
+    Y_kq: Array,
+    f_qr: Array,
+    l_max: int,
+    n_pad: int,
+    c: Array,
+    at: int,
+) -> None:
+    """Add the neighbours of the lanes to the coefficients of their species."""
+    size = (l_max + 1) ** 2 * n_pad
+    alike = True
+    for q in range(1, count):
+        alike &= species_p[first + q] == species_p[first]
+    if alike and count > 2:
+        add_eight(Y_kq, f_qr, l_max, n_pad, c, at + species_p[first] * size)
+        return
+    for q in range(count):
+        add_one(q, Y_kq, f_qr, l_max, n_pad, c, at + species_p[first + q] * size)
+
+
+@kernel
+def add_sum_of_species(size: int, n_species: int, c: Array, at: int) -> None:
+    """The channel after those of the species is their sum."""
+    for i in range(0, size, LANES):
+        value = splat(0.0)
+        for z in range(n_species):
+            value = value + load(c, at + z * size + i)
+        store(c, at + n_species * size + i, value)
+
+
+@kernel
+def angular_buffers(l_max: int) -> tuple[Array, Array, Array, Array, Array]:
+    """Room for unit vectors, distances, Legendre functions, and cosines and sines of multiples of the azimuth."""
+    n_t = (l_max + 1) * (l_max + 2) // 2
+    return (
+        np.empty((3, LANES)),
+        np.empty(LANES),
+        np.empty((n_t, LANES)),
+        np.empty((l_max + 1, LANES)),
+        np.empty((l_max + 1, LANES)),
+    )
 
 
 @kernel
@@ -145,231 +223,119 @@ def density(
     species_n: IntArray,
     species_p: IntArray,
     D_pc: Array,
-    coefficients: Array,
-    step: float,
-    smooth_from: float,
-    reach: float,
-    norm_t: Array,
-    l_max: int,
-    self_a: Array,
-    c_nzak: Array,
+    expansion: Expansion,
+    c: Array,
 ) -> None:
     r"""Coefficients of the density of each species, the atom itself included.
 
-    .. math:: c^z_{nlm} = \sum_{j \in z} I_{ln}(r_{ij})\, f_c(r_{ij})\, Y_{lm}(\hat{\mathbf r}_{ij})
+    .. math:: c^z_{nlm} = \sum_{j \in z} w(r_{ij})\, f_c(r_{ij})\, I_{ln}(r_{ij})\, Y_{lm}(\hat{\mathbf r}_{ij})
     """
-    n_species, n_max, n_k = c_nzak.shape[1], c_nzak.shape[2], c_nzak.shape[3]
-    most = most_neighbours(start, stop, first_n)
-    order_q, first_z, u_cq, r_q = neighbour_buffers(most, n_species)
-    Q_tq, cos_mq, sin_mq = angular_buffers(most, l_max)
-    Y_kq, f_aq, row_a = np.empty((n_k, most)), np.empty(((l_max + 1) * n_max, most)), np.empty((l_max + 1) * n_max)
+    l_max, n_pad, n_channels = expansion.l_max, expansion.n_pad, expansion.n_channels
+    kind, smooth_from, reach, weighting = (
+        expansion.cutoff_kind,
+        expansion.smooth_from,
+        expansion.reach,
+        expansion.weighting,
+    )
+    coefficients, step, recurrence_t = expansion.coefficients, expansion.step, expansion.recurrence_t
+    n_k, n_rows = (l_max + 1) ** 2, (l_max + 1) * n_pad
+    u_cq, r_q, P_tq, cos_mq, sin_mq = angular_buffers(l_max)
+    Y_kq, f_qr = np.empty((n_k, LANES)), np.empty((LANES, n_rows))
+    own = n_channels * n_k * n_pad
+    self_a, n_species = expansion.self_a, expansion.n_species
     for n in range(start, stop):
-        size = first_n[n + 1] - first_n[n]
-        sort_by_species(first_n[n], first_n[n + 1], species_p, n_species, order_q, first_z)
-        directions(size, order_q, D_pc, u_cq, r_q)
-        angular_values(size, u_cq, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
-        radial_values(size, r_q, coefficients, step, smooth_from, reach, row_a, f_aq)
-        for z in range(n_species):
-            begin, end = np.uint64(first_z[z]), np.uint64(first_z[z + 1])
-            sum_over_neighbours(begin, end, Y_kq, f_aq, l_max, c_nzak[n, z])
-        for a in range(n_max):
-            c_nzak[n, species_n[n], a, 0] += self_a[a]
+        for i in range(n * own, (n + 1) * own, LANES):
+            store(c, i, splat(0.0))
+        for first in range(first_n[n], first_n[n + 1], LANES):
+            count = min(LANES, first_n[n + 1] - first)
+            directions(first, count, D_pc, u_cq, r_q)
+            legendre(u_cq, l_max, recurrence_t, P_tq)
+            azimuthal(u_cq, l_max, cos_mq, sin_mq)
+            harmonics(l_max, P_tq, cos_mq, sin_mq, Y_kq)
+            radial_rows(count, r_q, kind, smooth_from, reach, weighting, coefficients, step, f_qr)
+            add_neighbours(first, count, species_p, Y_kq, f_qr, l_max, n_pad, c, n * own)
+        for a in range(n_pad):
+            c[n * own + species_n[n] * n_k * n_pad + a] += self_a[a]
+        if n_channels > n_species:
+            add_sum_of_species(n_k * n_pad, n_species, c, n * own)
 
 
 @kernel
-def power_spectrum(start: int, stop: int, c_nzak: Array, scale_l: Array, values_nf: Array) -> None:
-    r"""Power spectrum, ordered by species pair, l, n, n'; only :math:`n' \ge n` where :math:`z = z'`.
-
-    .. math:: p^{zz'}_{nn'l} = s_l \sum_m c^z_{nlm} c^{z'}_{n'lm}
-    """
-    n_species, n_max = c_nzak.shape[1], c_nzak.shape[2]
-    for n in range(start, stop):
-        f = 0
-        for z in range(n_species):
-            for w in range(z, n_species):
-                for l in range(len(scale_l)):
-                    for a in range(n_max):
-                        for b in range(a if z == w else 0, n_max):
-                            total = 0.0
-                            for k in range(l * l, (l + 1) * (l + 1)):
-                                total += c_nzak[n, z, a, k] * c_nzak[n, w, b, k]
-                            values_nf[n, f] = scale_l[l] * total
-                            f += 1
-
-
-@kernel
-def coefficient_gradient(c_zak: Array, scale_l: Array, g_f: Array, h_zak: Array) -> None:
-    r""":math:`\partial E/\partial c` of one atom from :math:`\partial E/\partial p`."""
-    n_species, n_max = c_zak.shape[0], c_zak.shape[1]
-    h_zak[:] = 0.0
-    f = 0
-    for z in range(n_species):
-        for w in range(z, n_species):
-            for l in range(len(scale_l)):
-                for a in range(n_max):
-                    for b in range(a if z == w else 0, n_max):
-                        g = scale_l[l] * g_f[f]
-                        f += 1
-                        if g == 0.0:
-                            continue
-                        for k in range(l * l, (l + 1) * (l + 1)):
-                            h_zak[z, a, k] += g * c_zak[w, b, k]
-                            h_zak[w, b, k] += g * c_zak[z, a, k]
-
-
-@kernel
-def adjoint(
+def pull_back(
     start: int,
     stop: int,
     first_n: IntArray,
+    owner_n: IntArray,
     species_p: IntArray,
     D_pc: Array,
-    coefficients: Array,
-    step: float,
-    smooth_from: float,
-    reach: float,
-    norm_t: Array,
-    l_max: int,
-    c_nzak: Array,
-    scale_l: Array,
-    g_nf: Array,
+    expansion: Expansion,
+    h: Array,
     dE_dD_pc: Array,
 ) -> None:
-    r""":math:`\partial E/\partial\mathbf D_p` from :math:`\partial E/\partial p`, without building a Jacobian.
+    r""":math:`\partial E/\partial\mathbf D_p` from :math:`h = \partial E/\partial c`, without building a Jacobian.
 
-    With :math:`h = \partial E/\partial c`, :math:`T_k = \sum_n I_{ln} h_{nk}` and :math:`T'_k` the same with the
-    radial derivative,
+    With :math:`W_{ln} = \sum_m Y_{lm} h_{nlm}` and :math:`\mathbf V_{ln} = \sum_m \nabla R_{lm} h_{nlm}`,
 
     .. math::
-        \frac{\partial E}{\partial\mathbf D} = \hat{\mathbf u} \sum_k \left(T'_k - \tfrac{l}{r} T_k\right) Y_k
-        + \frac1r \sum_k T_k \nabla R_k(\hat{\mathbf u})
+        \frac{\partial E}{\partial\mathbf D}
+        = \hat{\mathbf u} \sum_{ln} \left(f'_{ln} - \tfrac{l}{r} f_{ln}\right) W_{ln}
+        + \frac1r \sum_{ln} f_{ln} \mathbf V_{ln}
     """
-    n_species, n_max, n_k = c_nzak.shape[1], c_nzak.shape[2], c_nzak.shape[3]
-    most = most_neighbours(start, stop, first_n)
-    order_q, first_z, u_cq, r_q = neighbour_buffers(most, n_species)
-    Q_tq, cos_mq, sin_mq = angular_buffers(most, l_max)
-    Y_kq, dR_ckq = np.empty((n_k, most)), np.empty((3, n_k, most))
-    n_rows = (l_max + 1) * n_max
-    f_aq, df_aq, row_a, drow_a = np.empty((n_rows, most)), np.empty((n_rows, most)), np.empty(n_rows), np.empty(n_rows)
-    h_zak = np.empty((n_species, n_max, n_k))
-    T_q, dT_q, along_q, g_cq = np.empty(most), np.empty(most), np.empty(most), np.empty((3, most))
+    l_max, n_pad, n_channels = expansion.l_max, expansion.n_pad, expansion.n_channels
+    kind, smooth_from, reach, weighting = (
+        expansion.cutoff_kind,
+        expansion.smooth_from,
+        expansion.reach,
+        expansion.weighting,
+    )
+    coefficients, step, recurrence_t = expansion.coefficients, expansion.step, expansion.recurrence_t
+    n_k, n_rows = (l_max + 1) ** 2, (l_max + 1) * n_pad
+    u_cq, r_q, P_tq, cos_mq, sin_mq = angular_buffers(l_max)
+    Y_kq, dR_ckq = np.empty((n_k, LANES)), np.empty((3, n_k, LANES))
+    f_qr, df_qr = np.empty((LANES, n_rows)), np.empty((LANES, n_rows))
     for n in range(start, stop):
-        size = first_n[n + 1] - first_n[n]
-        coefficient_gradient(c_nzak[n], scale_l, g_nf[n], h_zak)
-        sort_by_species(first_n[n], first_n[n + 1], species_p, n_species, order_q, first_z)
-        directions(size, order_q, D_pc, u_cq, r_q)
-        angular_values(size, u_cq, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
-        solid_gradients(size, u_cq[0], u_cq[1], l_max, norm_t, Q_tq, cos_mq, sin_mq, dR_ckq)
-        radial_derivatives(size, r_q, coefficients, step, smooth_from, reach, row_a, drow_a, f_aq, df_aq)
-        for q in range(size):
-            along_q[q] = 0.0
-            g_cq[0, q] = 0.0
-            g_cq[1, q] = 0.0
-            g_cq[2, q] = 0.0
-        for z in range(n_species):
-            begin, end = np.uint64(first_z[z]), np.uint64(first_z[z + 1])
-            if begin == end:
-                continue
-            for l in range(l_max + 1):
-                for k in range(l * l, (l + 1) * (l + 1)):
-                    for q in range(begin, end):
-                        T_q[q] = 0.0
-                        dT_q[q] = 0.0
-                    for a in range(n_max):
-                        h = h_zak[z, a, k]
-                        for q in range(begin, end):
-                            T_q[q] += h * f_aq[l * n_max + a, q]
-                            dT_q[q] += h * df_aq[l * n_max + a, q]
-                    for q in range(begin, end):
-                        along_q[q] += Y_kq[k, q] * (dT_q[q] - l * T_q[q] / r_q[q])
-                        g_cq[0, q] += T_q[q] * dR_ckq[0, k, q]
-                        g_cq[1, q] += T_q[q] * dR_ckq[1, k, q]
-                        g_cq[2, q] += T_q[q] * dR_ckq[2, k, q]
-        for q in range(size):
-            p = order_q[q]
-            for c in range(3):
-                dE_dD_pc[p, c] = u_cq[c, q] * along_q[q] + g_cq[c, q] / r_q[q]
+        for first in range(first_n[n], first_n[n + 1], LANES):
+            count = min(LANES, first_n[n + 1] - first)
+            directions(first, count, D_pc, u_cq, r_q)
+            legendre(u_cq, l_max, recurrence_t, P_tq)
+            azimuthal(u_cq, l_max, cos_mq, sin_mq)
+            harmonics(l_max, P_tq, cos_mq, sin_mq, Y_kq)
+            solid_gradients(u_cq, l_max, recurrence_t, P_tq, cos_mq, sin_mq, dR_ckq)
+            radial_rows_and_slopes(count, r_q, kind, smooth_from, reach, weighting, coefficients, step, f_qr, df_qr)
+            for q in range(count):
+                at = (owner_n[n] * n_channels + species_p[first + q]) * n_k * n_pad
+                along, x, y, z = pulled(q, Y_kq, dR_ckq, f_qr, df_qr, 1.0 / r_q[q], l_max, n_pad, h, at)
+                dE_dD_pc[first + q, 0] = u_cq[0, q] * along + x / r_q[q]
+                dE_dD_pc[first + q, 1] = u_cq[1, q] * along + y / r_q[q]
+                dE_dD_pc[first + q, 2] = u_cq[2, q] * along + z / r_q[q]
 
 
 @kernel
-def jacobian(
-    start: int,
-    stop: int,
-    first_n: IntArray,
-    species_p: IntArray,
-    D_pc: Array,
-    coefficients: Array,
-    step: float,
-    smooth_from: float,
-    reach: float,
-    norm_t: Array,
+def pulled(
+    q: int,
+    Y_kq: Array,
+    dR_ckq: Array,
+    f_qr: Array,
+    df_qr: Array,
+    inverse_r: float,
     l_max: int,
-    c_nzak: Array,
-    scale_l: Array,
-    J_pcf: Array,
-) -> None:
-    r""":math:`\partial p_{i}/\partial\mathbf D_p`; a neighbour of species w moves only the blocks with w in them."""
-    n_species, n_max, n_k = c_nzak.shape[1], c_nzak.shape[2], c_nzak.shape[3]
-    most = most_neighbours(start, stop, first_n)
-    order_q, first_z, u_cq, r_q = neighbour_buffers(most, n_species)
-    Q_tq, cos_mq, sin_mq = angular_buffers(most, l_max)
-    Y_kq, dR_ckq = np.empty((n_k, most)), np.empty((3, n_k, most))
-    n_rows = (l_max + 1) * n_max
-    f_aq, df_aq, row_a, drow_a = np.empty((n_rows, most)), np.empty((n_rows, most)), np.empty(n_rows), np.empty(n_rows)
-    dY_k = np.empty(n_k)
-    dc_ka, sum_ab = np.empty((n_k, n_max)), np.empty((n_max, n_max))
-    c_zka = np.empty((n_species, n_k, n_max))
-    for n in range(start, stop):
-        size = first_n[n + 1] - first_n[n]
-        sort_by_species(first_n[n], first_n[n + 1], species_p, n_species, order_q, first_z)
-        directions(size, order_q, D_pc, u_cq, r_q)
-        angular_values(size, u_cq, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
-        solid_gradients(size, u_cq[0], u_cq[1], l_max, norm_t, Q_tq, cos_mq, sin_mq, dR_ckq)
-        radial_derivatives(size, r_q, coefficients, step, smooth_from, reach, row_a, drow_a, f_aq, df_aq)
-        for z in range(n_species):
-            for a in range(n_max):
-                for k in range(n_k):
-                    c_zka[z, k, a] = c_nzak[n, z, a, k]
-        for q in range(size):
-            p = order_q[q]
-            own = species_p[p]
-            for c in range(3):
-                for l in range(l_max + 1):
-                    for k in range(l * l, (l + 1) * (l + 1)):
-                        dY_k[k] = (dR_ckq[c, k, q] - l * Y_kq[k, q] * u_cq[c, q]) / r_q[q]
-                        for a in range(n_max):
-                            dc_ka[k, a] = (
-                                df_aq[l * n_max + a, q] * u_cq[c, q] * Y_kq[k, q] + f_aq[l * n_max + a, q] * dY_k[k]
-                            )
-                product_rule(c_zka, dc_ka, own, scale_l, sum_ab, J_pcf[p, c])
-
-
-@kernel
-def product_rule(c_zka: Array, dc_ka: Array, own: int, scale_l: Array, sum_ab: Array, J_f: Array) -> None:
-    """Derivative of the power spectrum when only the coefficients of species `own` change, by `dc_ak`."""
-    n_species, n_max = c_zka.shape[0], c_zka.shape[2]
-    f = 0
-    for z in range(n_species):
-        for w in range(z, n_species):
-            other = w if z == own else z
-            for l in range(len(scale_l)):
-                if z != own and w != own:
-                    size = n_max * n_max if z != w else n_max * (n_max + 1) // 2
-                    for b in range(size):
-                        J_f[f + b] = 0.0
-                    f += size
-                    continue
-                sum_ab[:] = 0.0
-                for k in range(l * l, (l + 1) * (l + 1)):
-                    for a in range(n_max):
-                        for b in range(n_max):
-                            sum_ab[a, b] += dc_ka[k, a] * c_zka[other, k, b]
-                for a in range(n_max):
-                    for b in range(a if z == w else 0, n_max):
-                        if z == w:
-                            J_f[f] = scale_l[l] * (sum_ab[a, b] + sum_ab[b, a])
-                        elif z == own:
-                            J_f[f] = scale_l[l] * sum_ab[a, b]
-                        else:
-                            J_f[f] = scale_l[l] * sum_ab[b, a]
-                        f += 1
+    n_pad: int,
+    h: Array,
+    at: int,
+) -> tuple[float, float, float, float]:
+    """The two sums of `pull_back` of one neighbour, the second with its three components."""
+    along, x, y, z = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    for l in range(l_max + 1):
+        for b in range(0, n_pad, LANES):
+            W, V_x, V_y, V_z = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            for k in range(l * l, (l + 1) * (l + 1)):
+                h_a = load(h, at + k * n_pad + b)
+                W = fma(Y_kq[k, q], h_a, W)
+                V_x = fma(dR_ckq[0, k, q], h_a, V_x)
+                V_y = fma(dR_ckq[1, k, q], h_a, V_y)
+                V_z = fma(dR_ckq[2, k, q], h_a, V_z)
+            row = q * f_qr.shape[1] + l * n_pad + b
+            f = load(f_qr, row)
+            along = fma(W, fma(-l * inverse_r, f, load(df_qr, row)), along)
+            x, y, z = fma(V_x, f, x), fma(V_y, f, y), fma(V_z, f, z)
+    return total(along), total(x), total(y), total(z)
