@@ -161,7 +161,7 @@ class InspectorView(pn.viewable.Viewer):
     def _colouring(self) -> dict[str, Any]:
         colours = self.session.atom_colours()
         if colours is None:
-            return {"scalars": None}
+            return {"scalars": None, "palette": list(style.SEQUENTIAL)}
         return {
             "palette": list(style.SEQUENTIAL),
             "scalars": colours.values_n,
