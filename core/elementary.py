@@ -1,4 +1,4 @@
-"""Exponentials and cosine cutoffs of many numbers at once, in vector registers.
+"""Exponentials and cosine cutoffs that loops can evaluate in vector registers.
 
 The compiler has no vector form of the mathematical library's functions; these are polynomials it can lay out itself.
 Both are exact to a few units in the last place.
@@ -25,19 +25,18 @@ C2, C4, C6, C8, C10, C12, C14, C16, C18, C20 = ((-1) ** k / factorial(2 * k) for
 
 
 @kernel
-def exponentials(n: int, x_q: Array, y_q: Array) -> None:
-    r""":math:`e^x` of the first `n` numbers, none of them above 700; below −700 it is :math:`e^{-700}`.
+def exponential(x: float) -> float:
+    r""":math:`e^x` of a number not above 700; below −700 it is :math:`e^{-700}`.
 
     .. math:: e^x = 2^k e^{x - k \ln 2}, \qquad k = \lfloor x / \ln 2 + \tfrac12 \rfloor
     """
-    for q in range(n):
-        x = max(x_q[q], SMALLEST_EXPONENT)
-        k = np.floor(x * LOG2_E + 0.5)
-        r = x - k * LN_2
-        high = E7 + r * (E8 + r * (E9 + r * (E10 + r * (E11 + r * (E12 + r * E13)))))
-        p = 1.0 + r * (1.0 + r * (E2 + r * (E3 + r * (E4 + r * (E5 + r * (E6 + r * high))))))
-        bits = np.float64(k + EXPONENT_OF).view(np.int64) << 52
-        y_q[q] = p * np.int64(bits).view(np.float64)
+    clipped = max(x, SMALLEST_EXPONENT)
+    k = np.floor(clipped * LOG2_E + 0.5)
+    r = clipped - k * LN_2
+    high = E7 + r * (E8 + r * (E9 + r * (E10 + r * (E11 + r * (E12 + r * E13)))))
+    p = 1.0 + r * (1.0 + r * (E2 + r * (E3 + r * (E4 + r * (E5 + r * (E6 + r * high))))))
+    bits = np.float64(k + EXPONENT_OF).view(np.int64) << 52
+    return float(p * np.int64(bits).view(np.float64))
 
 
 @kernel

@@ -221,8 +221,9 @@ def _combinations(species: Sequence[str], n: int) -> list[tuple[str, ...]]:
     """Neighbours in RuNNer's order: those of one element first."""
     if n < 2:
         return [(symbol,) for symbol in species] if n else [()]
-    mixed = [(second, first) for place, second in enumerate(species) for first in species[:place]]
-    return [(symbol, symbol) for symbol in species] + mixed
+    found: list[tuple[str, ...]] = [(symbol, symbol) for symbol in species]
+    found += [(second, first) for place, second in enumerate(species) for first in species[:place]]
+    return found
 
 
 def _function(kind: int, neighbours: tuple[str, ...], numbers: Sequence[float], length: float) -> SymmetryFunction:

@@ -45,7 +45,7 @@ def radial_set(
     cutoff
         :math:`r_c`, Å.
     n
-        Number of rows N, two at least.
+        Number of rows N, at least two, three with ``imbalzano centred``.
     scheme
         One of `SCHEMES`.
     first, last
@@ -57,10 +57,11 @@ def radial_set(
         If the scheme is unknown, the number too small or the grid not within the cutoff.
     """
     check_positive("cutoff", cutoff)
-    if n < 2:
-        raise ValueError(f"`n`: expected at least 2, got {n}")
     if scheme not in SCHEMES:
         raise ValueError(f"`scheme`: expected one of {', '.join(map(repr, SCHEMES))}, got {scheme!r}")
+    fewest = 3 if scheme == "imbalzano centred" else 2  # whose two would be one and the same
+    if n < fewest:
+        raise ValueError(f"`n`: expected at least {fewest} with the scheme {scheme!r}, got {n}")
     if scheme.startswith("imbalzano"):
         eta_m, shift_m = _imbalzano(cutoff, n, shifted=scheme.endswith("shifted"))
     else:

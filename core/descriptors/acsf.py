@@ -75,7 +75,10 @@ class SymmetryFunctions(LocalDescriptor):
             values_nf[:, work.part.columns] = work.values()
 
         def adjoint(g_nf: Array) -> Array:
-            return np.sum([work.adjoint(np.ascontiguousarray(g_nf[:, work.part.columns])) for work in parts], axis=0)
+            dE_dD_pc = np.zeros_like(pairs.D_pc)
+            for work in parts:
+                dE_dD_pc += work.adjoint(np.ascontiguousarray(g_nf[:, work.part.columns]))
+            return dE_dD_pc
 
         def jacobian() -> Array:
             J_pcf = np.empty((len(pairs.D_pc), 3, values_nf.shape[1]))

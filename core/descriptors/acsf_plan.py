@@ -14,31 +14,37 @@ from potscope.core.symmetry_functions import SymmetryFunction
 class Plan(NamedTuple):
     """Symmetry functions as flat arrays, each distinct factor once.
 
-    Envelopes (e) are functions of one distance. The functions of one central element and one neighbouring element
-    (radial), or pair of them (a group g), lie together; a group has factors, products of envelopes of two or three
-    distances, each with its functions, and powers of the angle.
+    Envelopes are functions of one distance. The functions of one central element and one neighbouring element (radial),
+    or pair of them (a group), lie together; a group has factors, products of envelopes of two or three distances, each
+    with its functions, and powers of the angle.
+
+    Attributes
+    ----------
+    envelope_e4
+        η, shift, κ, cutoff.
+    first_radial, radial_f2
+        Bounds of the radial functions of each central and neighbouring element; envelope and column of each.
+    first_factor_g, factor_x2
+        Bounds of the factors of each group; of each the envelope, and whether the third distance is in it.
+    first_function_x, function_f2
+        Bounds of the functions of each factor; power, counted within the group, and column of each.
+    first_power_g, power_w2
+        Bounds of the powers of each group; λ and ζ of each.
     """
 
     n_species: int
     n_functions: int
-    angular_cutoff: float
-    eta_e: Array
-    shift_e: Array
-    kappa_e: Array
-    cutoff_e: Array
-    first_radial: IntArray
-    radial_envelope: IntArray
-    radial_column: IntArray
-    first_factor_g: IntArray
-    factor_envelope: IntArray
-    factor_closed: IntArray
-    first_function: IntArray
-    function_power: IntArray
-    function_column: IntArray
-    first_power_g: IntArray
-    power_lambda: Array
-    power_zeta: Array
     most_powers: int
+    angular_cutoff: float
+    envelope_e4: Array
+    first_radial: IntArray
+    radial_f2: IntArray
+    first_factor_g: IntArray
+    factor_x2: IntArray
+    first_function_x: IntArray
+    function_f2: IntArray
+    first_power_g: IntArray
+    power_w2: Array
 
 
 def pair_index(first: int, second: int) -> int:
@@ -79,19 +85,20 @@ def lay_out(functions: Sequence[SymmetryFunction], species: Sequence[str], centr
     for group in range(len(centres) * n_pairs):
         parts.add_group(groups.get(group, []))
     radial_lists = [radial.get(index, []) for index in range(len(centres) * len(species))]
-    table = np.array(envelopes, dtype=float).reshape(-1, 4)
     return Plan(
         n_species=len(species),
         n_functions=len(functions),
+        most_powers=max(parts.n_powers, default=0),
         angular_cutoff=max((function.cutoff for function in functions if function.angular), default=0.0),
-        eta_e=table[:, 0].copy(),
-        shift_e=table[:, 1].copy(),
-        kappa_e=table[:, 2].copy(),
-        cutoff_e=table[:, 3].copy(),
+        envelope_e4=np.array(envelopes, dtype=float).reshape(-1, 4),
         first_radial=_offsets([len(found) for found in radial_lists]),
-        radial_envelope=_integers([envelope for found in radial_lists for envelope, _ in found]),
-        radial_column=_integers([column for found in radial_lists for _, column in found]),
-        **parts.arrays(),
+        radial_f2=_pairs([entry for found in radial_lists for entry in found]),
+        first_factor_g=_offsets(parts.n_factors),
+        factor_x2=_pairs(parts.factors),
+        first_function_x=_offsets(parts.n_functions),
+        function_f2=_pairs(parts.functions),
+        first_power_g=_offsets(parts.n_powers),
+        power_w2=np.array(parts.powers, dtype=float).reshape(-1, 2),
     )
 
 
@@ -102,7 +109,9 @@ class _Parts:
         self.factors: list[tuple[int, int]] = []
         self.functions: list[tuple[int, int]] = []
         self.powers: list[tuple[float, float]] = []
-        self.sizes: dict[str, list[int]] = {"factors": [], "functions": [], "powers": []}
+        self.n_factors: list[int] = []
+        self.n_functions: list[int] = []
+        self.n_powers: list[int] = []
 
     def add_group(self, members: Sequence[tuple[tuple[int, int], tuple[float, float], int]]) -> None:
         """Factors, functions and powers of the angular functions of one group."""
@@ -111,31 +120,15 @@ class _Parts:
         for factor in factors:
             own = [(powers.index(power), column) for other, power, column in members if other == factor]
             self.functions += own
-            self.sizes["functions"].append(len(own))
+            self.n_functions.append(len(own))
         self.factors += factors
         self.powers += powers
-        self.sizes["factors"].append(len(factors))
-        self.sizes["powers"].append(len(powers))
-
-    def arrays(self) -> dict[str, Array | IntArray | int]:
-        """Fields of the plan."""
-        powers = np.array(self.powers, dtype=float).reshape(-1, 2)
-        return {
-            "first_factor_g": _offsets(self.sizes["factors"]),
-            "factor_envelope": _integers([envelope for envelope, _ in self.factors]),
-            "factor_closed": _integers([closed for _, closed in self.factors]),
-            "first_function": _offsets(self.sizes["functions"]),
-            "function_power": _integers([power for power, _ in self.functions]),
-            "function_column": _integers([column for _, column in self.functions]),
-            "first_power_g": _offsets(self.sizes["powers"]),
-            "power_lambda": powers[:, 0].copy(),
-            "power_zeta": powers[:, 1].copy(),
-            "most_powers": max(self.sizes["powers"], default=0),
-        }
+        self.n_factors.append(len(factors))
+        self.n_powers.append(len(powers))
 
 
-def _integers(values: Sequence[int]) -> IntArray:
-    return np.array(values, dtype=np.int64)
+def _pairs(rows: Sequence[tuple[int, int]]) -> IntArray:
+    return np.array(rows, dtype=np.int64).reshape(-1, 2)
 
 
 def _offsets(sizes: Sequence[int]) -> IntArray:
