@@ -14,7 +14,7 @@ from ase.collections import g2
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [str(HERE.parent), *(folder for folder in sys.path if Path(folder).resolve() != HERE)]
 
-from timing import microseconds_an_atom, rattled_silicon
+from timing import microseconds_an_atom, rattled_silicon  # noqa: E402 - not to be found before
 
 CUTOFF = 6.0
 RADIAL = [(4.0, 0.5 + 0.7 * n) for n in range(8)]
