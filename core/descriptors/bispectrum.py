@@ -211,7 +211,7 @@ class Bispectrum(LocalDescriptor):
         over_atoms(bispectrum_coupling.invariants, pairs.n_atoms, *momenta, U_nexk, B_nf)
         scale_f = np.tile(1 / (tables.j_tx[:, 2] + 1), n_elements**3) if self.bnormflag else np.ones(B_nf.shape[1])
         if self.bzeroflag:
-            self._subtract_isolated(B_nf, element_n, tables.j_tx[:, 2] + 1.0)
+            self._subtract_isolated(B_nf, element_n, (tables.j_tx[:, 2] + 1).astype(float))
         linear_nf = B_nf * scale_f
         values_nf = with_products(linear_nf) if self.quadraticflag else linear_nf
 
@@ -307,7 +307,9 @@ class _Tables:
 
 @lru_cache(maxsize=16)
 def _tables(twojmax: int) -> _Tables:
-    pairs, triples, blocks = [], [], []
+    pairs: list[tuple[int, int, int, int, int]] = []
+    triples: list[tuple[int, int, int]] = []
+    blocks: list[Array] = []
     for j1 in range(twojmax + 1):
         for j2 in range(j1 + 1):
             js = range(j1 + j2 % 2, min(twojmax, j1 + j2) + 1, 2)

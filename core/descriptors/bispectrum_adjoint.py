@@ -24,97 +24,91 @@ import numpy as np
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
 from potscope.core.descriptors.bispectrum_coupling import (
+    ENTRY,
     FIRST_TRIPLE,
     J1,
     J2,
-    LANES,
     LOWEST_J,
     N_J,
     columns,
-    combine,
-    load,
+    fill,
+    lanes_room,
     products,
-    store,
+    sum_rows,
     sums_of_rows,
+    without_row,
 )
+from potscope.core.simd import LANES, fma, load, splat, store
 
 
 @kernel
-def weighted_row(n: int, k: int, weight: float, g_l: Array, U_xkl: Array, H_w: Array) -> None:
-    """Add `n` entries of U times the derivatives by an invariant, flat."""
-    half = n * LANES
-    for m in range(n):
-        for l in range(LANES):
-            g = weight * g_l[l]
-            H_w[m * LANES + l] += g * U_xkl[0, k + m, l]
-            H_w[half + m * LANES + l] += g * U_xkl[1, k + m, l]
-
-
-@kernel
-def add_row(n: int, k: int, weight: float, g_l: Array, Z_w: Array, Y_xkl: Array) -> None:
-    """Add flat entries times the derivatives by an invariant to those by U."""
-    half = n * LANES
-    for m in range(n):
-        for l in range(LANES):
-            g = weight * g_l[l]
-            Y_xkl[0, k + m, l] += g * Z_w[m * LANES + l]
-            Y_xkl[1, k + m, l] += g * Z_w[half + m * LANES + l]
-
-
-@kernel
-def add_coupled(low: int, high: int, j1: int, j: int, first: int, C_m: Array, X_w: Array, Z_w: Array) -> None:
-    """Add X, coupled along m₁, to flat entries of a row of j, from entry `first` on."""
-    for m in range(low, high):
-        c = C_m[m * (j1 + 2)]
-        for l in range(LANES):
-            Z_w[(first + m) * LANES + l] += c * X_w[m * LANES + l]
-            Z_w[(j + 1 + first + m) * LANES + l] += c * X_w[(j1 + 1 + m) * LANES + l]
-
-
-@kernel
-def spread(low: int, high: int, j1: int, j: int, first: int, C_m: Array, H_w: Array, K_w: Array) -> None:
-    """The way back of `add_coupled`; zero where nothing couples."""
-    K_w[: 2 * (j1 + 1) * LANES] = 0.0
-    for m in range(low, high):
-        c = C_m[m * (j1 + 2)]
-        for l in range(LANES):
-            K_w[m * LANES + l] = c * H_w[(first + m) * LANES + l]
-            K_w[(j1 + 1 + m) * LANES + l] = c * H_w[(j + 1 + first + m) * LANES + l]
-
-
-@kernel
-def divide(
-    n: int, k1: int, k2: int, K_w: Array, U_xkl: Array, V_xkl: Array, YU_xkl: Array, YV_xkl: Array, total_xl: Array
+def add_scaled(
+    n: int, weight: float, g: int, g_v: Array, source: int, source_v: Array, target: int, target_v: Array
 ) -> None:
-    """The way back of `products`."""
-    half = n * LANES
-    total_xl[:] = 0.0
-    for m in range(n):
-        for l in range(LANES):
-            kr, ki = K_w[m * LANES + l], K_w[half + m * LANES + l]
-            ur, ui, vr, vi = U_xkl[0, k1 + m, l], U_xkl[1, k1 + m, l], V_xkl[0, k2, l], V_xkl[1, k2, l]
-            YU_xkl[0, k1 + m, l] += kr * vr + ki * vi
-            YU_xkl[1, k1 + m, l] += ki * vr - kr * vi
-            total_xl[0, l] += kr * ur + ki * ui
-            total_xl[1, l] += ki * ur - kr * ui
-    for l in range(LANES):
-        YV_xkl[0, k2, l] += total_xl[0, l]
-        YV_xkl[1, k2, l] += total_xl[1, l]
+    """Add `n` entries times a weight and the derivatives by an invariant."""
+    factor = splat(weight) * load(g_v, g)
+    for v in range(0, n * ENTRY, LANES):
+        store(target_v, target + v, fma(factor, load(source_v, source + v), load(target_v, target + v)))
 
 
 @kernel
-def buffers(twojmax: int) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Room for products, X of all j, the same after coupling, K, and coefficients of all j."""
-    size = 2 * (twojmax + 1) * LANES
-    n_j = twojmax // 2 + 1
-    return (
-        np.empty((twojmax + 1, size)),
-        np.empty((n_j, size)),
-        np.empty((n_j, size)),
-        np.empty((n_j, size)),
-        np.empty(size),
-        np.empty(n_j),
-    )
+def add_coupled(low: int, high: int, step: int, c: int, C_c: Array, x: int, X_v: Array, z: int, Z_v: Array) -> None:
+    """Add X, coupled along m₁, to a row of j."""
+    for m in range(low, high):
+        a = C_c[c + m * step]
+        for v in range(m * ENTRY, (m + 1) * ENTRY, LANES):
+            store(Z_v, z + v, fma(a, load(X_v, x + v), load(Z_v, z + v)))
+
+
+@kernel
+def spread(n: int, low: int, high: int, step: int, c: int, C_c: Array, h: int, H_v: Array, k: int, K_v: Array) -> None:
+    """The way back of `add_coupled`; zero where nothing couples."""
+    K_v[k : k + n * ENTRY] = 0.0
+    for m in range(low, high):
+        a = splat(C_c[c + m * step])
+        for v in range(m * ENTRY, (m + 1) * ENTRY, LANES):
+            store(K_v, k + v, a * load(H_v, h + v))
+
+
+@kernel
+def divide(n: int, row: int, n_j: int, c_j: Array, K_v: Array, first: int, second: int, U_v: Array, Y_v: Array) -> None:
+    """The way back of `products` and of the sums over rows, for one product and all j."""
+    vr, vi = load(U_v, second), load(U_v, second + LANES)
+    tr = ti = splat(0.0)
+    for v in range(0, n * ENTRY, ENTRY):
+        kr = ki = splat(0.0)
+        for i in range(n_j):
+            kr = fma(c_j[i], load(K_v, i * row + v), kr)
+            ki = fma(c_j[i], load(K_v, i * row + v + LANES), ki)
+        ur, ui = load(U_v, first + v), load(U_v, first + v + LANES)
+        tr = fma(kr, ur, fma(ki, ui, tr))
+        ti = ti + ki * ur - kr * ui
+        store(Y_v, first + v, load(Y_v, first + v) + kr * vr + ki * vi)
+        store(Y_v, first + v + LANES, load(Y_v, first + v + LANES) + ki * vr - kr * vi)
+    # only now: the entry may be one of those above
+    store(Y_v, second, load(Y_v, second) + tr)
+    store(Y_v, second + LANES, load(Y_v, second + LANES) + ti)
+
+
+@kernel
+def unfill(count: int, first_j: IntArray, first_half_j: IntArray, Y_v: Array, Y_nexk: Array) -> None:
+    """The way back of `fill`, for `count` atoms: derivatives by the half rows."""
+    twojmax, n_entries = len(first_j) - 2, first_j[-1]
+    for l in range(count):
+        for e in range(Y_nexk.shape[1]):
+            Y_xk = Y_nexk[l, e]
+            for j in range(twojmax + 1):
+                for row in range(j // 2 + 1):
+                    for m in range(j + 1):
+                        v = (e * n_entries + first_j[j] + row * (j + 1) + m) * ENTRY + l
+                        real, imaginary = Y_v[v], Y_v[v + LANES]
+                        if 2 * row < j:
+                            v = (e * n_entries + first_j[j] + (j - row) * (j + 1) + j - m) * ENTRY + l
+                            sign = 1.0 if (row + m) % 2 == 0 else -1.0
+                            real += sign * Y_v[v]
+                            imaginary -= sign * Y_v[v + LANES]
+                        Y_xk[0, first_half_j[j] + row * (j + 1) + m] = real
+                        Y_xk[1, first_half_j[j] + row * (j + 1) + m] = imaginary
 
 
 @kernel
@@ -125,55 +119,62 @@ def couple_back(
     first_j: IntArray,
     e1: int,
     e2: int,
-    U_exkl: Array,
-    g_fl: Array,
-    Y_exkl: Array,
-    W_iw: Array,
-    X_jw: Array,
-    H_jw: Array,
-    Z_jw: Array,
-    K_w: Array,
-    c_j: Array,
+    n_elements: int,
+    U_v: Array,
+    f: int,
+    g_v: Array,
+    Y_v: Array,
+    buffer_bv: Array,
 ) -> None:
     """Add what the triples of one pair of momenta, two given elements and each third give; see the module."""
-    j1, j2, lowest, n_triples = pair_x[J1], pair_x[J2], pair_x[LOWEST_J], len(first_c_t)
-    n_j, t0 = pair_x[N_J], pair_x[FIRST_TRIPLE]
-    size = 2 * (j1 + 1) * LANES
-    begin, end = sums_of_rows(j1, j2, lowest + 2 * (n_j - 1))
+    W_v, X_v, H_v, Z_v, K_v, c_j = buffer_bv[0], buffer_bv[1], buffer_bv[2], buffer_bv[3], buffer_bv[4], buffer_bv[5]
+    j1, j2, n_j, n_entries = pair_x[J1], pair_x[J2], pair_x[N_J], first_j[-1]
+    row = len(first_j) * ENTRY
+    begin, end = sums_of_rows(pair_x)
     for rows in range(begin, end):
         weight = 1.0 if 2 * rows == j1 + j2 else 2.0
         low, high = max(0, rows - j2), min(j1, rows) + 1
-        skipped = max(0, (j1 + j2 - 2 * rows - lowest) // 2)
+        skipped = without_row(pair_x, rows)
+        H_v[skipped * row : n_j * row] = 0.0
+        Z_v[skipped * row : n_j * row] = 0.0
         for i in range(skipped, n_j):
-            j = lowest + 2 * i
-            k = first_j[j] + (rows - (j1 + j2 - j) // 2) * (j + 1)
-            H_jw[i] = 0.0
-            Z_jw[i] = 0.0
-            for e in range(U_exkl.shape[0]):
-                weighted_row(j + 1, k, weight, g_fl[e * n_triples + i], U_exkl[e], H_jw[i])
+            j = pair_x[LOWEST_J] + 2 * i
+            for e in range(n_elements):
+                k = (e * n_entries + first_j[j] + (rows - (j1 + j2 - j) // 2) * (j + 1)) * ENTRY
+                g = (f + e * len(first_c_t) + i) * LANES
+                add_scaled(j + 1, weight, g, g_v, k, U_v, i * row, H_v)
         for m2 in range(j2 + 1):
-            for row in range(low, high):
-                k2 = first_j[j2] + (rows - row) * (j2 + 1) + m2
-                products(j1 + 1, first_j[j1] + row * (j1 + 1), k2, U_exkl[e1], U_exkl[e2], W_iw[row - low])
+            for r in range(low, high):
+                first = (e1 * n_entries + first_j[j1] + r * (j1 + 1)) * ENTRY
+                second = (e2 * n_entries + first_j[j2] + (rows - r) * (j2 + 1) + m2) * ENTRY
+                products(j1 + 1 + (j1 + 1) % 2, first, second, U_v, (r - low) * row, W_v)
+            sum_rows(pair_x, skipped, rows, low, high, row, first_c_t, C_c, W_v, X_v)
             for i in range(skipped, n_j):
-                j = lowest + 2 * i
+                j = pair_x[LOWEST_J] + 2 * i
                 shift = (j1 + j2 - j) // 2
-                C_m = C_c[first_c_t[t0 + i] :]
-                first, last = columns(j1, j, shift, m2)
-                combine(high - low, size, C_m[rows * (j1 + 1) + low :], W_iw, K_w)
-                add_coupled(first, last, j1, j, m2 - shift, C_m[m2 * (j1 + 1) :], K_w, Z_jw[i])
-                spread(first, last, j1, j, m2 - shift, C_m[m2 * (j1 + 1) :], H_jw[i], X_jw[i])
-            for row in range(low, high):
+                from_m1, to_m1 = columns(j1, j, shift, m2)
+                c = first_c_t[pair_x[FIRST_TRIPLE] + i] + m2 * (j1 + 1)
+                place = i * row + (m2 - shift) * ENTRY
+                add_coupled(from_m1, to_m1, j1 + 2, c, C_c, i * row, X_v, place, Z_v)
+                spread(j1 + 1, from_m1, to_m1, j1 + 2, c, C_c, place, H_v, (i - skipped) * row, K_v)
+            for r in range(low, high):
                 for i in range(skipped, n_j):
-                    c_j[i] = C_c[first_c_t[t0 + i] + rows * (j1 + 1) + row]
-                combine(n_j - skipped, size, c_j[skipped:], X_jw[skipped:], K_w)
-                k1, k2 = first_j[j1] + row * (j1 + 1), first_j[j2] + (rows - row) * (j2 + 1) + m2
-                divide(j1 + 1, k1, k2, K_w, U_exkl[e1], U_exkl[e2], Y_exkl[e1], Y_exkl[e2], W_iw[:2])
+                    c_j[i - skipped] = C_c[first_c_t[pair_x[FIRST_TRIPLE] + i] + rows * (j1 + 1) + r]
+                first = (e1 * n_entries + first_j[j1] + r * (j1 + 1)) * ENTRY
+                second = (e2 * n_entries + first_j[j2] + (rows - r) * (j2 + 1) + m2) * ENTRY
+                divide(j1 + 1, row, n_j - skipped, c_j, K_v, first, second, U_v, Y_v)
         for i in range(skipped, n_j):
-            j = lowest + 2 * i
-            k = first_j[j] + (rows - (j1 + j2 - j) // 2) * (j + 1)
-            for e in range(U_exkl.shape[0]):
-                add_row(j + 1, k, weight, g_fl[e * n_triples + i], Z_jw[i], Y_exkl[e])
+            j = pair_x[LOWEST_J] + 2 * i
+            for e in range(n_elements):
+                k = (e * n_entries + first_j[j] + (rows - (j1 + j2 - j) // 2) * (j + 1)) * ENTRY
+                g = (f + e * len(first_c_t) + i) * LANES
+                add_scaled(j + 1, weight, g, g_v, i * row, Z_v, k, Y_v)
+
+
+@kernel
+def buffers(first_j: IntArray) -> Array:
+    """Room for products, X, gU, Z and K of all j, and for coefficients."""
+    return np.empty((6, len(first_j) * (len(first_j) - 1) * ENTRY))
 
 
 @kernel
@@ -191,35 +192,19 @@ def density_gradient(
 ) -> None:
     """:math:`Y` of the half rows from the derivatives by all triples of elements and of momenta."""
     n_elements, n_triples = U_nexk.shape[1], len(first_c_t)
-    U_exkl = np.empty((n_elements, 2, first_j[-1], LANES))
-    Y_exkl = np.empty((n_elements, 2, first_j[-1], LANES))
-    g_fl = np.empty((g_nf.shape[1], LANES))
-    W_iw, X_jw, H_jw, Z_jw, K_w, c_j = buffers(len(first_j) - 2)
+    U_v, Y_v = lanes_room(n_elements, first_j), lanes_room(n_elements, first_j)
+    g_v = np.zeros(g_nf.shape[1] * LANES)
+    buffer_bv = buffers(first_j)
     for n in range(start, stop, LANES):
-        load(n, stop, first_j, first_half_j, U_nexk, U_exkl)
-        for l in range(LANES):
-            for f in range(len(g_fl)):
-                g_fl[f, l] = g_nf[n + l, f] if n + l < stop else 0.0
-        Y_exkl[:] = 0.0
+        fill(n, stop, first_j, first_half_j, U_nexk, U_v)
+        count = min(LANES, stop - n)
+        for l in range(count):
+            for f in range(g_nf.shape[1]):
+                g_v[f * LANES + l] = g_nf[n + l, f]
+        Y_v[:] = 0.0
         for g in range(len(pair_gx)):
             for e1 in range(n_elements):
                 for e2 in range(n_elements):
                     f = (e1 * n_elements + e2) * n_elements * n_triples + pair_gx[g, FIRST_TRIPLE]
-                    couple_back(
-                        pair_gx[g],
-                        first_c_t,
-                        C_c,
-                        first_j,
-                        e1,
-                        e2,
-                        U_exkl,
-                        g_fl[f:],
-                        Y_exkl,
-                        W_iw,
-                        X_jw,
-                        H_jw,
-                        Z_jw,
-                        K_w,
-                        c_j,
-                    )
-        store(n, stop, first_j, first_half_j, Y_exkl, Y_nexk)
+                    couple_back(pair_gx[g], first_c_t, C_c, first_j, e1, e2, n_elements, U_v, f, g_v, Y_v, buffer_bv)
+        unfill(count, first_j, first_half_j, Y_v, Y_nexk[n:])

@@ -1,4 +1,4 @@
-r"""The loops of the bispectrum over momenta: the invariants of a density, and their adjoint.
+r"""The loops of the bispectrum over momenta: the invariants of a density.
 
 With :math:`C` the coupling coefficients, :math:`s = (j_1+j_2-j)/2`, and U as in `potscope.core.wigner`,
 
@@ -15,118 +15,154 @@ one and the same sum, once for each j,
 
 and only what is left, coupled along m.
 
-Eight atoms (`LANES`) go side by side in the innermost axis (l), so that every loop is one of vector instructions
-however short the sums over momenta are. Other axes: e elements, k entries of all rows of all j, t triples of momenta, g
-pairs of momenta, i products with the same sum of rows; what is ``flat`` has real parts of all m, then imaginary parts.
+Eight atoms go side by side as `Lanes`. Arrays of lanes are flat; an entry k takes `ENTRY` numbers, its real part and
+its imaginary part. Axes: e elements, k entries of all rows of all j, t triples of momenta, g pairs of momenta, i
+products with the same sum of rows, v anything flat.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
+from potscope.core.simd import LANES, fma, load, splat, store
 
-LANES = 8
-
+ENTRY = 2 * LANES
 
 FIRST_TRIPLE, N_J, LOWEST_J, J1, J2 = range(5)
 """Columns of a pair of momenta j₁ ≥ j₂: its triples are consecutive, with j ≥ j₁ in steps of 2."""
 
-PAIR_COLUMNS = 5
-
 
 @kernel
-def products(n: int, k1: int, k2: int, U_xkl: Array, V_xkl: Array, W_w: Array) -> None:
-    """Flat products of `n` consecutive entries of U, from `k1` on, with one of V."""
-    half = n * LANES
+def products(n: int, first: int, second: int, U_v: Array, target: int, W_v: Array) -> None:
+    """The products of `n` consecutive entries with one other."""
+    vr, vi = load(U_v, second), load(U_v, second + LANES)
     for m in range(n):
-        for l in range(LANES):
-            ur, ui, vr, vi = U_xkl[0, k1 + m, l], U_xkl[1, k1 + m, l], V_xkl[0, k2, l], V_xkl[1, k2, l]
-            W_w[m * LANES + l] = ur * vr - ui * vi
-            W_w[half + m * LANES + l] = ur * vi + ui * vr
+        ur, ui = load(U_v, first + m * ENTRY), load(U_v, first + m * ENTRY + LANES)
+        store(W_v, target + m * ENTRY, ur * vr - ui * vi)
+        store(W_v, target + m * ENTRY + LANES, ur * vi + ui * vr)
 
 
 @kernel
-def combine(n: int, size: int, c_i: Array, W_iw: Array, X_w: Array) -> None:
-    """The sum of the first `n` rows of W with coefficients, two rows at a time."""
-    end = np.uint64(size)
-    if n % 2:
-        c = c_i[0]
-        for w in range(end):
-            X_w[w] = c * W_iw[0, w]
-    else:
-        c, d = c_i[0], c_i[1]
-        for w in range(end):
-            X_w[w] = c * W_iw[0, w] + d * W_iw[1, w]
-    for i in range(2 - n % 2, n, 2):
-        c, d = c_i[i], c_i[i + 1]
-        for w in range(end):
-            X_w[w] += c * W_iw[i, w] + d * W_iw[i + 1, w]
+def combine(n: int, row: int, rows: int, c: int, C_c: Array, W_v: Array, X_v: Array, target: int) -> None:
+    """The sum of `rows` rows of `n` entries, rounded up to even, with coefficients from place `c` on."""
+    for v in range(0, n * ENTRY, 2 * ENTRY):
+        x0 = x1 = x2 = x3 = splat(0.0)
+        for i in range(rows):
+            w = i * row + v
+            a = C_c[c + i]
+            x0 = fma(a, load(W_v, w), x0)
+            x1 = fma(a, load(W_v, w + LANES), x1)
+            x2 = fma(a, load(W_v, w + 2 * LANES), x2)
+            x3 = fma(a, load(W_v, w + 3 * LANES), x3)
+        store(X_v, target + v, x0)
+        store(X_v, target + v + LANES, x1)
+        store(X_v, target + v + 2 * LANES, x2)
+        store(X_v, target + v + 3 * LANES, x3)
 
 
 @kernel
-def project(
-    low: int, high: int, j1: int, weight: float, C_m: Array, k: int, U_xkl: Array, X_w: Array, total_l: Array
+def combine_two(
+    n: int, row: int, rows: int, c: int, d: int, C_c: Array, W_v: Array, X_v: Array, target: int, second_target: int
 ) -> None:
-    """Add the real part of X times the conjugate of U, from entry `k` on, coupled along m₁."""
-    half = (j1 + 1) * LANES
-    for m in range(low, high):
-        c = weight * C_m[m * (j1 + 2)]
-        for l in range(LANES):
-            total_l[l] += c * (U_xkl[0, k + m, l] * X_w[m * LANES + l] + U_xkl[1, k + m, l] * X_w[half + m * LANES + l])
+    """As `combine`, with two sets of coefficients at once, from the places `c` and `d` on."""
+    for v in range(0, n * ENTRY, 2 * ENTRY):
+        x0 = x1 = x2 = x3 = y0 = y1 = y2 = y3 = splat(0.0)
+        for i in range(rows):
+            w = i * row + v
+            w0, w1, w2, w3 = load(W_v, w), load(W_v, w + LANES), load(W_v, w + 2 * LANES), load(W_v, w + 3 * LANES)
+            a, b = C_c[c + i], C_c[d + i]
+            x0, x1, x2, x3 = fma(a, w0, x0), fma(a, w1, x1), fma(a, w2, x2), fma(a, w3, x3)
+            y0, y1, y2, y3 = fma(b, w0, y0), fma(b, w1, y1), fma(b, w2, y2), fma(b, w3, y3)
+        store(X_v, target + v, x0)
+        store(X_v, target + v + LANES, x1)
+        store(X_v, target + v + 2 * LANES, x2)
+        store(X_v, target + v + 3 * LANES, x3)
+        store(X_v, second_target + v, y0)
+        store(X_v, second_target + v + LANES, y1)
+        store(X_v, second_target + v + 2 * LANES, y2)
+        store(X_v, second_target + v + 3 * LANES, y3)
 
 
 @kernel
-def load(n: int, stop: int, first_j: IntArray, first_half_j: IntArray, U_nexk: Array, U_exkl: Array) -> None:
+def sum_rows(
+    pair_x: IntArray,
+    skipped: int,
+    rows: int,
+    low: int,
+    high: int,
+    row: int,
+    first_c_t: IntArray,
+    C_c: Array,
+    W_v: Array,
+    X_v: Array,
+) -> None:
+    """X of all j but those `skipped`, two at a time."""
+    j1, t = pair_x[J1], pair_x[FIRST_TRIPLE]
+    place = rows * (j1 + 1) + low
+    i = skipped
+    while i + 1 < pair_x[N_J]:
+        c, d = first_c_t[t + i] + place, first_c_t[t + i + 1] + place
+        combine_two(j1 + 1, row, high - low, c, d, C_c, W_v, X_v, i * row, (i + 1) * row)
+        i += 2
+    if i < pair_x[N_J]:
+        combine(j1 + 1, row, high - low, first_c_t[t + i] + place, C_c, W_v, X_v, i * row)
+
+
+@kernel
+def project(low: int, high: int, step: int, c: int, C_c: Array, k: int, U_v: Array, x: int, X_v: Array) -> Any:
+    """The real part of X times the conjugate of U, coupled along m₁, as lanes."""
+    result = splat(0.0)
+    for m in range(low, high):
+        term = load(U_v, k + m * ENTRY) * load(X_v, x + m * ENTRY)
+        term = fma(load(U_v, k + m * ENTRY + LANES), load(X_v, x + m * ENTRY + LANES), term)
+        result = fma(C_c[c + m * step], term, result)
+    return result
+
+
+@kernel
+def fill(n: int, stop: int, first_j: IntArray, first_half_j: IntArray, U_nexk: Array, U_v: Array) -> None:
     """Put the atoms from `n` on side by side, at most until `stop`, with all rows; the rest of the lanes is zero."""
-    twojmax = len(first_j) - 2
-    for l in range(LANES):
-        for e in range(U_exkl.shape[0]):
-            if n + l >= stop:
-                U_exkl[e, :, :, l] = 0.0
-                continue
+    twojmax, n_entries = len(first_j) - 2, first_j[-1]
+    U_v[:] = 0.0
+    for l in range(min(LANES, stop - n)):
+        for e in range(U_nexk.shape[1]):
             U_xk = U_nexk[n + l, e]
             for j in range(twojmax + 1):
                 for row in range(j // 2 + 1):
                     for m in range(j + 1):
                         real = U_xk[0, first_half_j[j] + row * (j + 1) + m]
                         imaginary = U_xk[1, first_half_j[j] + row * (j + 1) + m]
-                        k = first_j[j] + row * (j + 1) + m
-                        U_exkl[e, 0, k, l] = real
-                        U_exkl[e, 1, k, l] = imaginary
+                        v = (e * n_entries + first_j[j] + row * (j + 1) + m) * ENTRY + l
+                        U_v[v] = real
+                        U_v[v + LANES] = imaginary
                         if 2 * row < j:
-                            mirrored = first_j[j] + (j - row) * (j + 1) + j - m
+                            v = (e * n_entries + first_j[j] + (j - row) * (j + 1) + j - m) * ENTRY + l
                             sign = 1.0 if (row + m) % 2 == 0 else -1.0
-                            U_exkl[e, 0, mirrored, l] = sign * real
-                            U_exkl[e, 1, mirrored, l] = -sign * imaginary
+                            U_v[v] = sign * real
+                            U_v[v + LANES] = -sign * imaginary
 
 
 @kernel
-def store(n: int, stop: int, first_j: IntArray, first_half_j: IntArray, Y_exkl: Array, Y_nexk: Array) -> None:
-    """The way back of `load`: derivatives by the half rows."""
-    twojmax = len(first_j) - 2
-    for l in range(min(LANES, stop - n)):
-        for e in range(Y_exkl.shape[0]):
-            Y_xk = Y_nexk[n + l, e]
-            for j in range(twojmax + 1):
-                for row in range(j // 2 + 1):
-                    for m in range(j + 1):
-                        k = first_j[j] + row * (j + 1) + m
-                        real, imaginary = Y_exkl[e, 0, k, l], Y_exkl[e, 1, k, l]
-                        if 2 * row < j:
-                            mirrored = first_j[j] + (j - row) * (j + 1) + j - m
-                            sign = 1.0 if (row + m) % 2 == 0 else -1.0
-                            real += sign * Y_exkl[e, 0, mirrored, l]
-                            imaginary -= sign * Y_exkl[e, 1, mirrored, l]
-                        Y_xk[0, first_half_j[j] + row * (j + 1) + m] = real
-                        Y_xk[1, first_half_j[j] + row * (j + 1) + m] = imaginary
+def lanes_room(n_elements: int, first_j: IntArray) -> Array:
+    """Room for the densities of eight atoms, and for reading beyond the last entry."""
+    return np.zeros(n_elements * first_j[-1] * ENTRY + ENTRY)
 
 
 @kernel
-def sums_of_rows(j1: int, j2: int, highest: int) -> tuple[int, int]:
+def sums_of_rows(pair_x: IntArray) -> tuple[int, int]:
     """The sums of rows m'₁ + m'₂ that count: from the first at which some j has a row to the middle."""
-    return (j1 + j2 - highest) // 2, (j1 + j2) // 2 + 1
+    both = pair_x[J1] + pair_x[J2]
+    return (both - pair_x[LOWEST_J]) // 2 - pair_x[N_J] + 1, both // 2 + 1
+
+
+@kernel
+def without_row(pair_x: IntArray, rows: int) -> int:
+    """How many of the j have no row at a sum of rows."""
+    return int(max(0, (pair_x[J1] + pair_x[J2] - 2 * rows - pair_x[LOWEST_J]) // 2))
 
 
 @kernel
@@ -149,21 +185,20 @@ def invariants(
 ) -> None:
     """All triples of elements and of momenta, in that order; see the module."""
     n_elements, twojmax, n_triples = U_nexk.shape[1], len(first_j) - 2, len(first_c_t)
-    U_exkl = np.empty((n_elements, 2, first_j[-1], LANES))
-    B_fl = np.empty((B_nf.shape[1], LANES))
-    W_iw = np.empty((twojmax + 1, 2 * (twojmax + 1) * LANES))
-    X_w = np.empty(W_iw.shape[1])
+    row = (twojmax + 2) * ENTRY
+    U_v, B_v = lanes_room(n_elements, first_j), np.empty(B_nf.shape[1] * LANES)
+    W_v, X_v = np.empty((twojmax + 1) * row), np.empty((twojmax // 2 + 1) * row)
     for n in range(start, stop, LANES):
-        load(n, stop, first_j, first_half_j, U_nexk, U_exkl)
-        B_fl[:] = 0.0
+        fill(n, stop, first_j, first_half_j, U_nexk, U_v)
+        B_v[:] = 0.0
         for g in range(len(pair_gx)):
             for e1 in range(n_elements):
                 for e2 in range(n_elements):
                     f = (e1 * n_elements + e2) * n_elements * n_triples + pair_gx[g, FIRST_TRIPLE]
-                    couple(pair_gx[g], first_c_t, C_c, first_j, U_exkl[e1], U_exkl[e2], U_exkl, W_iw, X_w, B_fl[f:])
+                    couple(pair_gx[g], first_c_t, C_c, first_j, e1, e2, n_elements, U_v, row, W_v, X_v, f, B_v)
         for l in range(min(LANES, stop - n)):
             for f in range(B_nf.shape[1]):
-                B_nf[n + l, f] = B_fl[f, l]
+                B_nf[n + l, f] = B_v[f * LANES + l]
 
 
 @kernel
@@ -172,32 +207,36 @@ def couple(
     first_c_t: IntArray,
     C_c: Array,
     first_j: IntArray,
-    U_xkl: Array,
-    V_xkl: Array,
-    U_exkl: Array,
-    W_iw: Array,
-    X_w: Array,
-    B_fl: Array,
+    e1: int,
+    e2: int,
+    n_elements: int,
+    U_v: Array,
+    row: int,
+    W_v: Array,
+    X_v: Array,
+    f: int,
+    B_v: Array,
 ) -> None:
-    """The triples of one pair of momenta, for two given elements and each third."""
-    j1, j2, lowest, n_triples = pair_x[J1], pair_x[J2], pair_x[LOWEST_J], len(first_c_t)
-    size = 2 * (j1 + 1) * LANES
-    begin, end = sums_of_rows(j1, j2, lowest + 2 * (pair_x[N_J] - 1))
+    """Add to the triples of one pair of momenta, for two given elements and each third."""
+    j1, j2, n_entries = pair_x[J1], pair_x[J2], first_j[-1]
+    begin, end = sums_of_rows(pair_x)
     for rows in range(begin, end):
-        weight = 1.0 if 2 * rows == j1 + j2 else 2.0
+        weight = splat(1.0 if 2 * rows == j1 + j2 else 2.0)
         low, high = max(0, rows - j2), min(j1, rows) + 1
+        skipped = without_row(pair_x, rows)
         for m2 in range(j2 + 1):
-            for row in range(low, high):
-                k2 = first_j[j2] + (rows - row) * (j2 + 1) + m2
-                products(j1 + 1, first_j[j1] + row * (j1 + 1), k2, U_xkl, V_xkl, W_iw[row - low])
-            for i in range(pair_x[N_J]):
-                j = lowest + 2 * i
+            for r in range(low, high):
+                first = (e1 * n_entries + first_j[j1] + r * (j1 + 1)) * ENTRY
+                second = (e2 * n_entries + first_j[j2] + (rows - r) * (j2 + 1) + m2) * ENTRY
+                products(j1 + 1 + (j1 + 1) % 2, first, second, U_v, (r - low) * row, W_v)
+            sum_rows(pair_x, skipped, rows, low, high, row, first_c_t, C_c, W_v, X_v)
+            for i in range(skipped, pair_x[N_J]):
+                j = pair_x[LOWEST_J] + 2 * i
                 shift = (j1 + j2 - j) // 2
-                if rows < shift:
-                    continue
-                C_m = C_c[first_c_t[pair_x[FIRST_TRIPLE] + i] :]
-                combine(high - low, size, C_m[rows * (j1 + 1) + low :], W_iw, X_w)
-                first, last = columns(j1, j, shift, m2)
-                k = first_j[j] + (rows - shift) * (j + 1) + m2 - shift
-                for e in range(U_exkl.shape[0]):
-                    project(first, last, j1, weight, C_m[m2 * (j1 + 1) :], k, U_exkl[e], X_w, B_fl[e * n_triples + i])
+                from_m1, to_m1 = columns(j1, j, shift, m2)
+                c = first_c_t[pair_x[FIRST_TRIPLE] + i] + m2 * (j1 + 1)
+                for e in range(n_elements):
+                    k = (e * n_entries + first_j[j] + (rows - shift) * (j + 1) + m2 - shift) * ENTRY
+                    b = (f + e * len(first_c_t) + i) * LANES
+                    coupled = project(from_m1, to_m1, j1 + 2, c, C_c, k, U_v, i * row, X_v)
+                    store(B_v, b, fma(weight, coupled, load(B_v, b)))

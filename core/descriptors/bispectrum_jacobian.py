@@ -16,8 +16,8 @@ import numpy as np
 
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
-from potscope.core.descriptors.bispectrum_adjoint import buffers, couple_back
-from potscope.core.descriptors.bispectrum_coupling import FIRST_TRIPLE, LANES, LOWEST_J, N_J, load, store
+from potscope.core.descriptors.bispectrum_adjoint import buffers, couple_back, unfill
+from potscope.core.descriptors.bispectrum_coupling import FIRST_TRIPLE, LOWEST_J, N_J, fill, lanes_room
 from potscope.core.descriptors.bispectrum_kernels import (
     A_IMAGINARY,
     A_REAL,
@@ -34,6 +34,7 @@ from potscope.core.descriptors.bispectrum_kernels import (
     gather,
     widest,
 )
+from potscope.core.simd import LANES
 from potscope.core.wigner import next_polynomials
 
 
@@ -115,44 +116,25 @@ def one_by_one(
 ) -> None:
     """Derivatives of every invariant by the densities of the `LANES` atoms from `n` on."""
     n_elements, n_triples = U_nexk.shape[1], len(first_c_t)
-    U_exkl = np.empty((n_elements, 2, first_j[-1], LANES))
-    Y_exkl = np.empty((n_elements, 2, first_j[-1], LANES))
-    load(n, stop, first_j, first_half_j, U_nexk, U_exkl)
-    W_iw, X_jw, H_jw, Z_jw, K_w, c_j = buffers(len(first_j) - 2)
-    g_fl = np.zeros((n_elements * n_triples, LANES))
-    pair_x = np.empty_like(pair_gx[0])
-    count = min(LANES, stop - n)
-    for e1 in range(n_elements):
-        for e2 in range(n_elements):
-            for g in range(len(pair_gx)):
-                for e in range(n_elements):
-                    for i in range(pair_gx[g, N_J]):
-                        pair_x[:] = pair_gx[g]
-                        pair_x[N_J] = 1
-                        pair_x[FIRST_TRIPLE] += i
-                        pair_x[LOWEST_J] += 2 * i
-                        Y_exkl[:] = 0.0
-                        g_fl[e * n_triples] = 1.0
-                        couple_back(
-                            pair_x,
-                            first_c_t,
-                            C_c,
-                            first_j,
-                            e1,
-                            e2,
-                            U_exkl,
-                            g_fl,
-                            Y_exkl,
-                            W_iw,
-                            X_jw,
-                            H_jw,
-                            Z_jw,
-                            K_w,
-                            c_j,
-                        )
-                        g_fl[e * n_triples] = 0.0
-                        f = ((e1 * n_elements + e2) * n_elements + e) * n_triples + pair_x[FIRST_TRIPLE]
-                        store(0, count, first_j, first_half_j, Y_exkl, Y_flexk[f])
+    U_v, Y_v = lanes_room(n_elements, first_j), lanes_room(n_elements, first_j)
+    g_v, buffer_bv, pair_x = np.zeros(len(Y_flexk) * LANES), buffers(first_j), np.empty_like(pair_gx[0])
+    fill(n, stop, first_j, first_half_j, U_nexk, U_v)
+    for elements in range(n_elements**3):
+        e1, e2, e = elements // n_elements**2, elements // n_elements % n_elements, elements % n_elements
+        for g in range(len(pair_gx)):
+            for i in range(pair_gx[g, N_J]):
+                pair_x[:] = pair_gx[g]
+                pair_x[N_J] = 1
+                pair_x[FIRST_TRIPLE] += i
+                pair_x[LOWEST_J] += 2 * i
+                f = elements * n_triples + pair_x[FIRST_TRIPLE]
+                Y_v[:] = 0.0
+                g_v[f * LANES : (f + 1) * LANES] = 1.0
+                couple_back(
+                    pair_x, first_c_t, C_c, first_j, e1, e2, n_elements, U_v, f - e * n_triples, g_v, Y_v, buffer_bv
+                )
+                g_v[f * LANES : (f + 1) * LANES] = 0.0
+                unfill(min(LANES, stop - n), first_j, first_half_j, Y_v, Y_flexk[f])
 
 
 @kernel
