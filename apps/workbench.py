@@ -208,6 +208,10 @@ def _connect(session: Session, page: pmui.Page, tabs: pmui.Tabs, inspector: Insp
 
     def follow_tab(*_: Any) -> None:
         session.environment.shown = tabs.active == EXPLAIN_TAB
+        if tabs.active == EXPLAIN_TAB:
+            session.showing = "structure"
+        elif tabs.active == DYNAMICS_TAB and session.trajectory:
+            session.showing = "trajectory"
 
     session.param.watch(follow_fit, "fit")
     tabs.param.watch(follow_tab, "active")

@@ -249,6 +249,7 @@ def _parity(data: dict[str, Any], tooltips: Sequence[tuple[str, str]], unit: str
             alpha=0.75,
             xlim=limits,
             ylim=limits,
+            xticks=4,
             xlabel=f"reference ({unit})",
             ylabel=f"predicted ({unit})",
             hooks=[_without_logo, _hover(*tooltips, ("set", "@set"))],

@@ -25,7 +25,7 @@ from potscope.explorer.defaults import suggested
 from potscope.explorer.energies import EnergyZero
 from potscope.explorer.environment import Environment
 from potscope.explorer.jobs import Jobs
-from potscope.explorer.settings import Settings
+from potscope.explorer.settings import DynamicsSettings, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -57,29 +57,6 @@ class AtomColours:
     unit: str
     limits: tuple[float, float]
     beyond: bool = False
-
-
-class DynamicsSettings(param.Parameterized):
-    """How the molecular dynamics is run."""
-
-    ensemble = param.Selector(
-        default="langevin",
-        objects={"Langevin (NVT)": "langevin", "Constant energy (NVE)": "nve"},
-        doc="Langevin keeps the temperature; at constant energy the drift of the total energy shows how smooth the "
-        "potential is.",
-    )
-    temperature = param.Number(default=300.0, bounds=(1, 5000), doc="Temperature, K.")
-    timestep = param.Number(default=1.0, bounds=(0.1, 10), doc="Time step, fs.")
-    steps = param.Integer(default=500, bounds=(1, 100_000), doc="Number of steps.")
-    every = param.Integer(default=5, bounds=(1, 1000), doc="Steps between two frames that are kept.")
-    friction = param.Number(default=0.01, bounds=(1e-4, 1), doc="Friction of the Langevin thermostat, 1/fs.")
-    repeats = param.Integer(default=2, bounds=(1, 5), doc="Repeats of the cell along each periodic direction.")
-    seed = param.Integer(default=0, bounds=(0, None), doc="Seed of the velocities and of the thermostat.")
-
-    def arguments(self) -> dict[str, Any]:
-        """The keyword arguments of `potscope.core.dynamics.run`."""
-        names = ("ensemble", "temperature", "timestep", "steps", "every", "friction", "seed")
-        return {name: getattr(self, name) for name in names}
 
 
 class Session(param.Parameterized):
@@ -119,6 +96,9 @@ class Session(param.Parameterized):
     map_colour = param.Selector(default=GROUP, objects=[GROUP], doc="What colours the points of the map.")
 
     trajectory = param.List(default=[], doc="Frames of the molecular dynamics so far.")
+    trajectory_colour = param.Selector(
+        default=ELEMENT, objects=[ELEMENT, FORCE], doc="What colours the atoms of a trajectory."
+    )
     frame = param.Integer(default=0, bounds=(0, None), doc="The frame that is shown.")
     showing = param.Selector(default="structure", objects=["structure", "trajectory"], doc="What the 3D view shows.")
 
@@ -423,6 +403,15 @@ class Session(param.Parameterized):
         if self.colour_by == LOCAL_ENERGY:
             return "local energy", "eV", self.fit.prediction.local_energies
         return "force error", "eV/Å", self.fit.force_error_n
+
+    def trajectory_colours(self, frames: Sequence[Frame]) -> AtomColours | None:
+        """Length of the force on each atom in some frames, shape (frames, atoms); None for the elements' colours."""
+        if self.trajectory_colour == ELEMENT or not frames:
+            return None
+        force_fn = np.array([np.linalg.norm(frame.forces, axis=1) for frame in frames])
+        known = [np.linalg.norm(frame.forces, axis=1) for frame in self.trajectory[:: 1 + len(self.trajectory) // 100]]
+        high = float(f"{np.quantile(np.concatenate(known), 0.995):.2g}") or 1.0
+        return AtomColours(force_fn, "force", "eV/Å", (0.0, high), beyond=True)
 
     @param.depends("dataset", "fit")
     def table(self) -> pd.DataFrame:

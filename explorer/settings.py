@@ -132,3 +132,26 @@ class Settings(param.Parameterized):
     @param.depends("choice", watch=True)
     def _forget_values(self) -> None:
         self.param.update(values={}, problems={}, suggested=dict(self._suggest(self.chosen)))
+
+
+class DynamicsSettings(param.Parameterized):
+    """How the molecular dynamics is run."""
+
+    ensemble = param.Selector(
+        default="langevin",
+        objects={"Langevin (NVT)": "langevin", "Constant energy (NVE)": "nve"},
+        doc="Langevin keeps the temperature; at constant energy the drift of the total energy shows how smooth the "
+        "potential is.",
+    )
+    temperature = param.Number(default=300.0, bounds=(1, 5000), doc="Temperature, K.")
+    timestep = param.Number(default=1.0, bounds=(0.1, 10), doc="Time step, fs.")
+    steps = param.Integer(default=500, bounds=(1, 100_000), doc="Number of steps.")
+    every = param.Integer(default=5, bounds=(1, 1000), doc="Steps between two frames that are kept.")
+    friction = param.Number(default=0.01, bounds=(1e-4, 1), doc="Friction of the Langevin thermostat, 1/fs.")
+    repeats = param.Integer(default=2, bounds=(1, 5), doc="Repeats of the cell along each periodic direction.")
+    seed = param.Integer(default=0, bounds=(0, None), doc="Seed of the velocities and of the thermostat.")
+
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments of `potscope.core.dynamics.run`."""
+        names = ("ensemble", "temperature", "timestep", "steps", "every", "friction", "seed")
+        return {name: getattr(self, name) for name in names}

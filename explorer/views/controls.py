@@ -16,6 +16,9 @@ from potscope.explorer.settings import Settings
 from potscope.explorer.texts import as_text, from_text, is_typed
 from potscope.explorer.views.layout import GRID_ONLY, html
 
+MOST_AT_FIRST = 8
+"""Of a class with more hyperparameters than these, the others are shown when asked for."""
+
 GRID = """
 :host {
   display: grid !important;
@@ -93,9 +96,13 @@ class SettingsControls(pn.viewable.Viewer):
         super().__init__(**params)
         self.settings = settings
         self._filling = False
-        self.choice = pmui.Select(label=kind, size="small", sizing_mode="stretch_width", margin=0)
+        self._all = False
+        self.choice = pmui.Select(
+            label=kind, size="small", sizing_mode="stretch_width", margin=0, styles={"grid-column": "span 2"}
+        )
         self.choice.param.watch(self._choose, "value")
-        self.words = html(styles={"grid-column": "1 / -1", "margin-top": "-4px"})
+        self.words = html(styles={"grid-column": "span 2", "align-self": "center"})
+        self.more = pmui.Button(variant="text", size="small", margin=0, on_click=lambda _: self._show_all())
         self.widgets: dict[str, pn.widgets.Widget] = {}
         self.grid = pn.Column(sizing_mode="stretch_width", margin=0, stylesheets=[GRID, GRID_ONLY])
         settings.param.watch(lambda *_: self._fill(), "choice")
@@ -114,8 +121,23 @@ class SettingsControls(pn.viewable.Viewer):
         for name, widget in self.widgets.items():
             widget.param.watch(lambda event, name=name: self._set(name, event.new), "value")
         self.words.object = f'<span class="quiet">{escape(self.settings.explanation)}</span>'
-        self.grid.objects = [self.choice, *self.widgets.values(), self.words]
+        self._all = False
+        self.grid.objects = [self.choice, self.words, *self.widgets.values(), self.more]
         self.mark()
+
+    def _show_all(self) -> None:
+        self._all = not self._all
+        self._show_some()
+
+    def _show_some(self) -> None:
+        """Show the first hyperparameters, and of the others those that were set or are wrong, unless all are wanted."""
+        rest = list(self.widgets)[MOST_AT_FIRST:]
+        for name in rest:
+            marked = getattr(self.widgets[name], "error_state", False)
+            self.widgets[name].visible = self._all or name in self.settings.values or bool(marked)
+        self.more.param.update(
+            visible=bool(rest), label="Fewer settings" if self._all else f"{len(rest)} more settings"
+        )
 
     def _choose(self, event: Any) -> None:
         if not self._filling and event.new is not None:
@@ -161,6 +183,7 @@ class SettingsControls(pn.viewable.Viewer):
             if "error_state" in widget.param:
                 words = problems.get(name, "").replace(f"`{name}`: ", "")
                 widget.param.update(error_state=bool(words), helper_text=words)
+        self._show_some()
 
     @contextmanager
     def _filling_in(self) -> Iterator[None]:

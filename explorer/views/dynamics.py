@@ -15,7 +15,8 @@ import param
 from potscope.core import dynamics
 from potscope.core.dynamics import Frame
 from potscope.explorer import plots
-from potscope.explorer.session import DYNAMICS_JOB, MEV, DynamicsSettings, Session
+from potscope.explorer.session import DYNAMICS_JOB, MEV, Session
+from potscope.explorer.settings import DynamicsSettings
 from potscope.explorer.views.code import CodeButton
 from potscope.explorer.views.controls import GRID
 from potscope.explorer.views.jobs import JobProgress

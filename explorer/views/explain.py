@@ -43,8 +43,9 @@ class ExplainView(pn.viewable.Viewer):
             options={KERNEL_NAME: KERNEL, FEATURE_NAME: FEATURE_NAME}, value=KERNEL, label="", **small
         )
         self.feature = pmui.AutocompleteInput(
-            label="Feature", min_characters=1, restrict=True, search_strategy="includes", case_sensitive=False, **small
-        )
+            label="", placeholder="name of a feature", min_characters=1, restrict=True, search_strategy="includes",
+            case_sensitive=False, **small,
+        )  # fmt: skip
         self.reference = pmui.Button(label="Take this atom as the reference", variant="outlined", **small)
         self.go = pmui.Button(label="Go to this neighbour", variant="outlined", **small)
         self.progress = JobProgress(session, EXPLAIN_JOB, jobs=environment.jobs)
@@ -113,7 +114,8 @@ class ExplainView(pn.viewable.Viewer):
             symbol = self._symbols()[j]
             distance = number(float(np.linalg.norm(explanation.D_jc[j])), 3, "Å")
             rows.append((f"{symbol} at {distance}", number(float(shares.neighbours_j[j]), 4, sign=True)))
-        compared = f"compared with {self._name(explained.reference)}" if not environment.quantity else ""
+        other = "itself" if explained.reference == explained.place else self._name(explained.reference)
+        compared = "" if environment.quantity else f"compared with {other}"
         return (
             f"<div>Environment of {self._name(explained.place)} "
             f'<span class="quiet">{compared}</span></div><div style="height:6px"></div>{facts(rows)}'

@@ -12,7 +12,16 @@ import param
 from ase import Atoms
 
 from potscope.explorer import style
-from potscope.explorer.session import DYNAMICS_JOB, ELEMENT, FORCE, FORCE_ERROR, LOCAL_ENERGY, MEV, Session
+from potscope.explorer.session import (
+    DYNAMICS_JOB,
+    ELEMENT,
+    FORCE,
+    FORCE_ERROR,
+    LOCAL_ENERGY,
+    MEV,
+    AtomColours,
+    Session,
+)
 from potscope.explorer.structure_view import StructureView
 from potscope.explorer.views.layout import card, chip, facts, header, html, number
 
@@ -25,6 +34,19 @@ FEW_ATOMS = 8
 def images(atoms: Atoms) -> tuple[int, int, int]:
     """How often a cell is drawn: one of few atoms twice along each vector, as otherwise no crystal is seen."""
     return (2, 2, 2) if len(atoms) < FEW_ATOMS else (1, 1, 1)
+
+
+def _coloured(colours: AtomColours | None) -> dict[str, Any]:
+    """What the 3D view needs to know of colours; None for those of the elements."""
+    if colours is None:
+        return {"scalars": None, "palette": list(style.SEQUENTIAL)}
+    return {
+        "palette": list(style.SEQUENTIAL),
+        "scalars": colours.values_n,
+        "scalar_name": colours.name,
+        "scalar_unit": colours.unit,
+        "clim": colours.limits,
+    }
 
 
 class InspectorView(pn.viewable.Viewer):
@@ -40,6 +62,7 @@ class InspectorView(pn.viewable.Viewer):
         self.session = session
         self._run: Any = None
         self._first_scene = 0
+        self._offering = False
         self.heading = html(sizing_mode="stretch_width")
         self.facts = html(styles={"padding": "6px 14px 10px"})
         small: dict[str, Any] = {"variant": "text", "size": "small", "margin": 0}
@@ -54,9 +77,11 @@ class InspectorView(pn.viewable.Viewer):
         )  # fmt: skip
         self.player.jslink(self.structure, value="frame")  # the browser moves the atoms without asking Python
         self.player.param.watch(self._play, "value")
-        self.colour.param.watch(lambda event: session.param.update(colour_by=event.new), "value")
+        self.colour.param.watch(self._choose_colour, "value")
         self.structure.param.watch(self._picked, "picked")
-        session.param.watch(lambda *_: self._show(), ["selected", "dataset", "showing", "trajectory"])
+        session.param.watch(
+            lambda *_: self._show(), ["selected", "dataset", "showing", "trajectory", "trajectory_colour"]
+        )
         session.param.watch(lambda *_: self._colour(), ["colour_by", "fit"])
         session.param.watch(lambda *_: self._mark(), "selected_atom")
         session.param.watch(lambda *_: self._describe(), ["selected_atom", "fit", "frame"])
@@ -85,8 +110,9 @@ class InspectorView(pn.viewable.Viewer):
             # the camera stays where it is once the browser has seen a frame of this very run
             view.keep_camera = self._run is session.trajectory[0] and view.drawn >= self._first_scene
             view.param.update(
-                object=[one.atoms for one in frames], repeat=(1, 1, 1), frame=frame, scalars=None, selected=[]
-            )
+                object=[one.atoms for one in frames], repeat=(1, 1, 1), frame=frame, selected=[],
+                **_coloured(session.trajectory_colours(frames)),
+            )  # fmt: skip
             if self._run is not session.trajectory[0]:
                 self._run, self._first_scene = session.trajectory[0], view.scene["id"]
         elif self._environment_shown:
@@ -159,16 +185,7 @@ class InspectorView(pn.viewable.Viewer):
         return self.session.showing == "structure" and not self._environment_shown
 
     def _colouring(self) -> dict[str, Any]:
-        colours = self.session.atom_colours()
-        if colours is None:
-            return {"scalars": None, "palette": list(style.SEQUENTIAL)}
-        return {
-            "palette": list(style.SEQUENTIAL),
-            "scalars": colours.values_n,
-            "scalar_name": colours.name,
-            "scalar_unit": colours.unit,
-            "clim": colours.limits,
-        }
+        return _coloured(self.session.atom_colours())
 
     def _colour(self) -> None:
         if self._structure_shown:
@@ -177,10 +194,19 @@ class InspectorView(pn.viewable.Viewer):
 
     def _offer_colours(self) -> None:
         session = self.session
-        offered = session.param["colour_by"].objects
-        self.colour.param.update(options={COLOURS[name]: name for name in offered}, value=session.colour_by)
-        self.colour.visible = self._structure_shown
+        name = "trajectory_colour" if session.showing == "trajectory" else "colour_by"
+        offered = session.param[name].objects
+        words = {**COLOURS, FORCE: "force"} if name == "trajectory_colour" else COLOURS
+        self._offering = True
+        self.colour.param.update(options={words[one]: one for one in offered}, value=getattr(session, name))
+        self._offering = False
+        self.colour.visible = not self._environment_shown
         self.worst.visible = session.worst() is not None
+
+    def _choose_colour(self, event: Any) -> None:
+        if not self._offering and event.new is not None:
+            name = "trajectory_colour" if self.session.showing == "trajectory" else "colour_by"
+            self.session.param.update(**{name: event.new})
 
     def _picked(self, event: Any) -> None:
         index = event.new.get("index")

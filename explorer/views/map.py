@@ -12,7 +12,7 @@ from potscope.explorer import plots, style
 from potscope.explorer.session import ENERGY, ENERGY_ERROR, FORCE_ERROR, GROUP, MAP_JOB, MEV, Session
 from potscope.explorer.views.code import CodeButton
 from potscope.explorer.views.controls import SettingsControls
-from potscope.explorer.views.layout import GRID_ONLY, card, chips, header, html, title
+from potscope.explorer.views.layout import card, chips, header, html, title
 from potscope.explorer.views.plot import ClickablePlot
 
 COLOURS = {GROUP: "group", ENERGY: "energy per atom", ENERGY_ERROR: "energy error", FORCE_ERROR: "largest force error"}
@@ -25,22 +25,25 @@ class MapView(pn.viewable.Viewer):
         super().__init__(**params)
         self.session = session
         self.plot = ClickablePlot(session.select)
-        self.colour = pmui.Select(label="coloured by", size="small", width=170, margin=0)
+        self.colour = pmui.Select(label="coloured by", size="small", width=135, margin=0)
         self.redraw = pmui.Button(
             label="Redraw", variant="contained", size="small", margin=0, on_click=lambda _: session.start_map()
         )  # fmt: skip
         self.descriptor = SettingsControls(session.map_descriptor, "Descriptor of the map")
-        self.same = pmui.Switch(label="as for the fit", value=session.same_descriptor, margin=0, size="small")
+        self.same = pmui.Switch(
+            label="the descriptor of the fit", value=session.same_descriptor, margin=0, size="small"
+        )
         self.same.param.watch(lambda event: session.param.update(same_descriptor=event.new), "value")
         self.problem = html(visible=False)
         self.choose = pmui.Button(
-            variant="text", size="small", margin=0,
-            on_click=lambda _: self.settings.param.update(visible=not self.settings.visible),
-        )  # fmt: skip
-        self.settings: pn.Column = pn.Column(
-            self.same, self.descriptor, self.problem, visible=False, sizing_mode="stretch_width", margin=0,
-            styles={"gap": "8px", "padding": "4px 14px 8px", "max-height": "50%", "overflow-y": "auto"},
-            stylesheets=[GRID_ONLY],
+            variant="text", size="small", margin=0, on_click=lambda _: self.settings.param.update(open=True)
+        )
+        self.draw = pmui.Button(
+            label="Draw", variant="contained", margin=(12, 0, 0, 0), on_click=lambda _: self._redraw()
+        )
+        self.settings: pmui.Dialog = pmui.Dialog(
+            self.same, self.descriptor, self.problem, self.draw, title="What the map compares", open=False,
+            width_option="md", close_on_click=True, show_close_button=True,
         )  # fmt: skip
         self.legend = html(styles={"padding": "2px 14px 4px"})
         self.waiting = html(styles={"padding": "20px 14px"})
@@ -92,6 +95,10 @@ class MapView(pn.viewable.Viewer):
             x, y = placed.xy_sc[self.session.selected]
             self.plot.ring = (float(x), float(y))
 
+    def _redraw(self) -> None:
+        self.settings.open = False
+        self.session.start_map()
+
     def _follow_descriptor(self) -> None:
         session = self.session
         settings = session.descriptor if session.same_descriptor else session.map_descriptor
@@ -100,6 +107,7 @@ class MapView(pn.viewable.Viewer):
         self.descriptor.grid.visible = not session.same_descriptor
         problem = session.map_problem()
         self.descriptor.mark(problem)
+        self.draw.disabled = bool(problem)
         self.problem.param.update(object=f'<span class="worse">{escape(problem)}</span>', visible=bool(problem))
         self._say_what_is_awaited()
 
@@ -130,11 +138,10 @@ class MapView(pn.viewable.Viewer):
                 title("Map of the structures"),
                 pn.Spacer(sizing_mode="stretch_width"),
                 self.redraw,
-                self.choose,
+                pn.Row(self.choose, self.settings, margin=0),
                 self.code,
                 self.colour,
             ),
-            self.settings,
             self.legend,
             self.waiting,
             self.plot,

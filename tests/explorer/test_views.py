@@ -4,6 +4,7 @@ import inspect
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 import pytest
@@ -207,6 +208,13 @@ def test_the_inspector_plays_the_trajectory(fitted):
     inspector.player.value = 2
     assert inspector.structure.frame == 2
     assert "10\N{NO-BREAK SPACE}fs" in inspector.facts.object
+    inspector.colour.value = "force"
+    assert inspector.structure.scalars.shape == (3, len(inspector.structure.frames[0]))
+    force_n = np.linalg.norm(fitted.trajectory[1].forces, axis=1)
+    np.testing.assert_allclose(inspector.structure.scalars[1], force_n)
+    assert fitted.colour_by == "element"
+    inspector.colour.value = "element"
+    assert inspector.structure.scalars is None
     fitted.select(1)
     assert len(inspector.structure.frames) == 1
     assert not inspector.player.visible
