@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import vesin
 from ase import Atoms
+from ase.data import chemical_symbols
 
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
+from potscope.core.neighbours import COINCIDENT, find_neighbours
 from potscope.core.validation import as_structures, check_geometry, check_positive
 
-COINCIDENT = 1e-8  # Å; atoms nearer than this are the same point for every purpose here
+__all__ = ["COINCIDENT", "Pairs"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Pairs:
 
     @classmethod
     def from_structures(cls, structures: Atoms | Sequence[Atoms], cutoff: float) -> Pairs:
-        """Find the neighbours with vesin.
+        """Find the neighbours.
 
         Parameters
         ----------
@@ -94,21 +95,26 @@ class Pairs:
             coincide.
         """
         check_positive("cutoff", cutoff)
-        parts = [_pairs_of_one(atoms, index, float(cutoff)) for index, atoms in enumerate(as_structures(structures))]
-        sizes = np.array([len(atoms) for atoms, *_ in parts], dtype=np.int64)
-        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        n_atoms = int(offsets[-1])
-        shifted = [(i + o, j + o, D, S) for (_, i, j, D, S), o in zip(parts, offsets[:-1], strict=True)]
-        i_p = np.concatenate([p[0] for p in shifted] or [np.empty(0, np.int64)])
+        found = as_structures(structures)
+        geometry = _Geometry.of(found)
+        near = find_neighbours(
+            geometry.positions_nc, geometry.first_atom_s, geometry.cells_sdc, geometry.periodic_sd, float(cutoff)
+        )
+        structure_n = np.repeat(np.arange(len(found)), np.diff(geometry.first_atom_s))
+        if near.coincident is not None:
+            i, j = near.coincident
+            s = int(structure_n[i])
+            i, j = i - geometry.first_atom_s[s], j - geometry.first_atom_s[s]
+            raise ValueError(f"`structures`[{s}]: atoms {i} and {j} are at the same place")
         return cls(
-            i_p=i_p,
-            j_p=np.concatenate([p[1] for p in shifted] or [np.empty(0, np.int64)]),
-            D_pc=np.concatenate([p[2] for p in shifted] or [np.empty((0, 3))]),
-            S_pc=np.concatenate([p[3] for p in shifted] or [np.empty((0, 3), np.int64)]),
-            first_n=np.searchsorted(i_p, np.arange(n_atoms + 1)).astype(np.int64),
-            structure_n=np.repeat(np.arange(len(parts)), sizes),
-            numbers_n=np.concatenate([a.numbers for a, *_ in parts] or [np.empty(0, np.int64)]).astype(np.int64),
-            n_structures=len(parts),
+            i_p=near.i_p,
+            j_p=near.j_p,
+            D_pc=near.D_pc,
+            S_pc=near.S_pc,
+            first_n=near.first_n,
+            structure_n=structure_n,
+            numbers_n=geometry.numbers_n,
+            n_structures=len(found),
             cutoff=float(cutoff),
         )
 
@@ -120,7 +126,8 @@ class Pairs:
         forces = np.zeros((self.n_atoms, *dE_dD_pc.shape[1:]))
         columns = int(np.prod(dE_dD_pc.shape[1:]))
         flat_pk = np.ascontiguousarray(dE_dD_pc, dtype=float).reshape(len(self.i_p), columns)
-        _scatter(self.i_p, self.j_p, flat_pk, forces.reshape(self.n_atoms, columns))
+        scatter = _scatter_three if columns == 3 else _scatter
+        scatter(self.i_p, self.j_p, flat_pk, forces.reshape(self.n_atoms, columns))
         return forces
 
     def virials(self, dE_dD_pc: Array) -> Array:
@@ -128,11 +135,9 @@ class Pairs:
 
         The stress is −virial/volume.
         """
-        structure_p = self.structure_n[self.i_p]
-        virial_pcc = -self.D_pc[:, :, None] * dE_dD_pc[:, None, :]
-        columns = virial_pcc.reshape(-1, 9)
-        summed = [np.bincount(structure_p, columns[:, k], self.n_structures) for k in range(9)]
-        return np.asarray(np.stack(summed, axis=-1).reshape(self.n_structures, 3, 3), dtype=float)
+        virials = np.zeros((self.n_structures, 3, 3))
+        _sum_virials(self.i_p, self.structure_n, self.D_pc, np.ascontiguousarray(dE_dD_pc, dtype=float), virials)
+        return virials
 
 
 @kernel
@@ -145,15 +150,67 @@ def _scatter(i_p: IntArray, j_p: IntArray, g_pk: Array, total_nk: Array) -> None
             total_nk[j, k] -= g_pk[p, k]
 
 
-def _pairs_of_one(atoms: Atoms, index: int, cutoff: float) -> tuple[Atoms, IntArray, IntArray, Array, IntArray]:
-    if len(atoms) == 0:
-        return atoms, np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 3)), np.empty((0, 3), np.int64)
-    check_geometry(atoms, f"`structures`[{index}]")
-    finder = vesin.NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
-    positions = np.ascontiguousarray(atoms.positions, dtype=float)
-    i, j, D, S = finder.compute(positions, np.ascontiguousarray(atoms.cell[:]), atoms.pbc, "ijDS")
-    r2 = np.einsum("pc,pc->p", D, D)
-    if len(r2) and r2.min() < COINCIDENT**2:
-        p = int(r2.argmin())
-        raise ValueError(f"`structures`[{index}]: atoms {i[p]} and {j[p]} are at the same place")
-    return atoms, i.astype(np.int64), j.astype(np.int64), D, S.astype(np.int64)
+@kernel
+def _scatter_three(i_p: IntArray, j_p: IntArray, g_pc: Array, total_nc: Array) -> None:
+    """`_scatter` of one energy, whose three components need no loop."""
+    for p in range(np.uint64(len(i_p))):
+        i, j = np.uint64(i_p[p]), np.uint64(j_p[p])
+        for c in range(3):
+            total_nc[i, c] += g_pc[p, c]
+            total_nc[j, c] -= g_pc[p, c]
+
+
+@kernel
+def _sum_virials(i_p: IntArray, structure_n: IntArray, D_pc: Array, g_pc: Array, virial_scc: Array) -> None:
+    """Subtract the dyads of each pair from its structure's virial."""
+    for p in range(np.uint64(len(i_p))):
+        s = np.uint64(structure_n[np.uint64(i_p[p])])
+        for a in range(3):
+            for b in range(3):
+                virial_scc[s, a, b] -= D_pc[p, a] * g_pc[p, b]
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    """Atoms of many structures in flat arrays."""
+
+    positions_nc: Array
+    numbers_n: IntArray
+    first_atom_s: IntArray
+    cells_sdc: Array
+    periodic_sd: Array
+
+    @classmethod
+    def of(cls, structures: Sequence[Atoms]) -> _Geometry:
+        positions = [atoms.arrays["positions"] for atoms in structures]
+        first_atom_s = np.zeros(len(structures) + 1, np.int64)
+        np.cumsum([len(part) for part in positions], out=first_atom_s[1:])
+        geometry = cls(
+            np.concatenate(positions, dtype=float) if positions else np.empty((0, 3)),
+            np.concatenate([a.arrays["numbers"] for a in structures], dtype=np.int64) if positions else _NO_INTEGERS,
+            first_atom_s,
+            np.array([atoms.cell.array for atoms in structures]).reshape(-1, 3, 3),
+            np.array([atoms.pbc for atoms in structures], dtype=bool).reshape(-1, 3),
+        )
+        if not geometry.plain():
+            for index, atoms in enumerate(structures):
+                if len(atoms):
+                    check_geometry(atoms, f"`structures`[{index}]")
+        return geometry
+
+    def plain(self) -> bool:
+        """Whether nothing needs a closer look: all numbers finite, elements known, cells far from flat."""
+        edges_sd = np.linalg.norm(self.cells_sdc, axis=2)
+        box_s = edges_sd.prod(axis=1)
+        crystals = self.periodic_sd.all(axis=1)
+        return bool(
+            np.isfinite(self.positions_nc).all()
+            and np.isfinite(self.cells_sdc).all()
+            and (self.numbers_n >= 1).all()
+            and (self.numbers_n < len(chemical_symbols)).all()
+            and (crystals | ~self.periodic_sd.any(axis=1)).all()
+            and (np.abs(np.linalg.det(self.cells_sdc[crystals])) > 1e-6 * box_s[crystals]).all()
+        )
+
+
+_NO_INTEGERS = np.empty(0, np.int64)
