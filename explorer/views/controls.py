@@ -29,6 +29,9 @@ GRID = """
 """
 
 
+LINE = ":host { grid-column: 1 / -1; flex-wrap: wrap; align-items: center; gap: 4px 14px; }"
+
+
 def label(item: Hyperparameter) -> str:
     """The name of a hyperparameter with its unit, as a person reads it."""
     name = item.name.replace("_", " ")
@@ -97,11 +100,10 @@ class SettingsControls(pn.viewable.Viewer):
         self.settings = settings
         self._filling = False
         self._all = False
-        self.choice = pmui.Select(
-            label=kind, size="small", sizing_mode="stretch_width", margin=0, styles={"grid-column": "span 2"}
-        )
+        self.choice = pmui.Select(label=kind, size="small", width=320, margin=0)
         self.choice.param.watch(self._choose, "value")
-        self.words = html(styles={"grid-column": "span 2", "align-self": "center"})
+        self.words = html(sizing_mode=None)
+        self.line = pn.Row(self.choice, self.words, sizing_mode="stretch_width", margin=0, stylesheets=[LINE])
         self.more = pmui.Button(variant="text", size="small", margin=0, on_click=lambda _: self._show_all())
         self.widgets: dict[str, pn.widgets.Widget] = {}
         self.grid = pn.Column(sizing_mode="stretch_width", margin=0, stylesheets=[GRID, GRID_ONLY])
@@ -122,7 +124,7 @@ class SettingsControls(pn.viewable.Viewer):
             widget.param.watch(lambda event, name=name: self._set(name, event.new), "value")
         self.words.object = f'<span class="quiet">{escape(self.settings.explanation)}</span>'
         self._all = False
-        self.grid.objects = [self.choice, self.words, *self.widgets.values(), self.more]
+        self.grid.objects = [self.line, *self.widgets.values(), self.more]
         self.mark()
 
     def _show_all(self) -> None:

@@ -31,7 +31,7 @@ class MapView(pn.viewable.Viewer):
         )  # fmt: skip
         self.descriptor = SettingsControls(session.map_descriptor, "Descriptor of the map")
         self.same = pmui.Switch(
-            label="the descriptor of the fit", value=session.same_descriptor, margin=0, size="small"
+            label="the descriptor of the fit", value=session.same_descriptor, margin=(0, 0, 14, 0), size="small"
         )
         self.same.param.watch(lambda event: session.param.update(same_descriptor=event.new), "value")
         self.problem = html(visible=False)
@@ -45,6 +45,7 @@ class MapView(pn.viewable.Viewer):
             self.same, self.descriptor, self.problem, self.draw, title="What the map compares", open=False,
             width_option="md", close_on_click=True, show_close_button=True,
         )  # fmt: skip
+        self.chooser = pn.Row(self.choose, self.settings, margin=0)
         self.legend = html(styles={"padding": "2px 14px 4px"})
         self.waiting = html(styles={"padding": "20px 14px"})
         self.code = CodeButton(session, "map")
@@ -102,7 +103,8 @@ class MapView(pn.viewable.Viewer):
     def _follow_descriptor(self) -> None:
         session = self.session
         settings = session.descriptor if session.same_descriptor else session.map_descriptor
-        self.choose.label = settings.title
+        self.choose.label = f"by {settings.choice}"
+        self.chooser.width = 24 + 7 * len(self.choose.label)  # the window beside the button has a width of its own
         self.same.value = session.same_descriptor
         self.descriptor.grid.visible = not session.same_descriptor
         problem = session.map_problem()
@@ -138,7 +140,7 @@ class MapView(pn.viewable.Viewer):
                 title("Map of the structures"),
                 pn.Spacer(sizing_mode="stretch_width"),
                 self.redraw,
-                pn.Row(self.choose, self.settings, margin=0),
+                self.chooser,
                 self.code,
                 self.colour,
             ),

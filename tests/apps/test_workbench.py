@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ase.io import write
 from panel.tests.util import wait_until
 from plots_on_page import click_in_plot, colours_of_plot, wait_for_plot
 from sessions import coarse, few_structures, fitted_session
@@ -21,6 +22,7 @@ from scene import atom_positions, ink, n_colours, pixels, wait_drawn, wait_for
 pytestmark = pytest.mark.browser
 
 MAP, ENERGY, FORCE, TIME = "principal component 1", "reference (eV/atom)", "reference (eV/Å)", "time (fs)"
+BARS = "neighbours, by their distance (Å)"
 WIDE = {"width": 1440, "height": 900}
 
 
@@ -249,6 +251,38 @@ def test_a_dropped_file_becomes_the_data(open_workbench, tmp_path):
     bench.says("3 structures of Si")
     bench.wait_shown(0)
     bench.wait(lambda: bench.session.structure_map is not None)
+
+
+def test_the_references_of_a_file_are_named_on_the_page(open_workbench, tmp_path):
+    bench = open_workbench()
+    path = tmp_path / "own.xyz"
+    structures = few_structures()[[3, 7, 11]].to_structures()
+    for atoms in structures:
+        atoms.info = {"my_number": atoms.info["REF_energy"]}
+        del atoms.arrays["REF_forces"]
+    write(path, structures, format="extxyz")
+    bench.page.locator("input[type=file]").set_input_files(path)
+    bench.says("no reference energies or forces were recognised")
+    bench.page.get_by_label("energy from").click()
+    bench.page.get_by_text("my_number", exact=True).click()
+    bench.wait(lambda: len(bench.session.dataset) == 3)
+    assert bench.session.dataset.energies[0] == structures[0].info["my_number"]
+    bench.says("3 structures of Si")
+
+
+def test_neighbours_have_the_colours_of_their_bars_and_a_click_marks_one(open_workbench):
+    bench = open_workbench()
+    bench.session.select(5, atom=1)
+    bench.open_tab("Neighbours")
+    wait_for_plot(bench.page, BARS)
+    bench.wait(lambda: bench.session.environment.explained is not None)
+    n_neighbours = len(bench.session.environment.explained.explanation.D_jc)
+    bench.wait(lambda: len(atom_positions(bench.page)) == n_neighbours + 1)
+    bench.says("contribution")
+    first = int(np.linalg.norm(bench.session.environment.explained.explanation.D_jc, axis=1).argmin())
+    click_in_plot(bench.page, BARS, 0.0, bench.session.environment.shares().neighbours_j[first] / 2)
+    bench.wait(lambda: bench.session.environment.neighbour == first)
+    bench.button("Go to this neighbour").wait_for()
 
 
 def test_a_bad_file_is_explained(open_workbench, tmp_path):
