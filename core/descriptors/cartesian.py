@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from ase import Atoms
 
 from potscope.core._types import Array
 from potscope.core.descriptors.base import Descriptor
-from potscope.core.descriptors.matrices import all_pairs, check_apart
+from potscope.core.descriptors.matrices import AllPairs, check_apart
 from potscope.core.features import Features, Gradient
 from potscope.core.hyperparameters import hyperparameter
 from potscope.core.pairs import COINCIDENT, Pairs
@@ -110,17 +110,18 @@ class CartesianCoordinates(Descriptor):
 
 def _from_origin(structures: Sequence[Atoms]) -> Pairs:
     """Each atom as its own neighbour, at its position."""
-    between = all_pairs(structures)
+    between = AllPairs(structures)
     check_apart(between, between.r_p**2, COINCIDENT)
-    positions_nc = np.concatenate([atoms.positions for atoms in structures] or [np.empty((0, 3))]).astype(float)
-    atoms_n = np.arange(between.n_atoms)
-    return replace(
-        between,
+    positions_nc, atoms_n = between.positions_nc, np.arange(between.n_atoms)
+    return Pairs(
         i_p=atoms_n,
         j_p=atoms_n,
         D_pc=positions_nc,
         S_pc=np.zeros((len(atoms_n), 3), np.int64),
         first_n=np.arange(len(atoms_n) + 1),
+        structure_n=between.structure_n,
+        numbers_n=between.numbers_n,
+        n_structures=between.n_structures,
         cutoff=1.0 + float(np.sqrt((positions_nc**2).sum(axis=1).max(initial=0.0))),
     )
 

@@ -11,14 +11,17 @@ import numpy as np
 from ase import Atoms
 
 from potscope.core._types import Array
+from potscope.core.descriptors import matrix_kernels
 from potscope.core.descriptors.matrices import (
+    AllPairs,
     Entries,
+    Layout,
     MatrixDescriptor,
     charge_products,
     check_apart,
     free_atom_energies,
 )
-from potscope.core.pairs import COINCIDENT, Pairs
+from potscope.core.pairs import COINCIDENT
 
 
 @dataclass(frozen=True)
@@ -54,21 +57,30 @@ class CoulombMatrix(MatrixDescriptor):
     title: ClassVar[str] = "Coulomb matrix"
     periodic_directions = frozenset({0})
 
-    def entries(self, structures: Sequence[Atoms], pairs: Pairs) -> Entries:  # noqa: ARG002 - all is in the pairs
+    def entries(self, structures: Sequence[Atoms], pairs: AllPairs) -> Entries:  # noqa: ARG002 - all is in the pairs
         """The entries of the matrices of checked molecules."""
         return _Coulomb(pairs)
 
 
 class _Coulomb(Entries):
-    def __init__(self, pairs: Pairs) -> None:
-        self._pairs = pairs
-        check_apart(pairs, pairs.r_p**2, COINCIDENT)
-        self.value_p = charge_products(pairs) / pairs.r_p
-        self.diagonal_n = free_atom_energies(pairs)
+    def __init__(self, pairs: AllPairs) -> None:
+        self._pairs, layout = pairs, Layout(pairs)
+        self.C_e = np.empty(int(layout.first_entry_s[-1]))
+        shortest = matrix_kernels.coulomb(
+            pairs.first_atom_s,
+            layout.first_entry_s,
+            pairs.positions_nc,
+            pairs.numbers_n.astype(float),
+            free_atom_energies(pairs),
+            self.C_e,
+        )
+        if shortest < COINCIDENT**2:
+            check_apart(pairs, pairs.r_p**2, COINCIDENT)
 
     @cached_property
     def slope_pc(self) -> Array:
-        return np.asarray(-(self.value_p / self._pairs.r_p**2)[:, None] * self._pairs.D_pc)
+        pairs = self._pairs
+        return np.asarray(-(charge_products(pairs) / pairs.r_p**3)[:, None] * pairs.D_pc)
 
     def virials(self, g_p: Array, g_n: Array) -> Array:  # noqa: ARG002 - the diagonal is the same in every geometry
         return self._pairs.virials(self.slope_pc * g_p[:, None])

@@ -14,7 +14,7 @@ from ase.data import atomic_numbers
 
 from potscope.core._types import Array, IntArray
 from potscope.core.descriptors.base import Descriptor, check_species, species_positions
-from potscope.core.descriptors.matrices import all_pairs, check_apart
+from potscope.core.descriptors.matrices import AllPairs, check_apart
 from potscope.core.descriptors.matrix_kernels import TIE
 from potscope.core.features import Features
 from potscope.core.hyperparameters import hyperparameter
@@ -85,7 +85,7 @@ class SortedDistances(Descriptor):
         """
         found = as_structures(structures)
         self._check(found)
-        pairs = all_pairs(found)
+        pairs = AllPairs(found)
         check_apart(pairs, pairs.r_p**2, COINCIDENT)
         structure_p = pairs.structure_n[pairs.i_p]
         block_p, feature_p = self._features(pairs, structure_p)

@@ -13,10 +13,9 @@ from ase import Atoms
 
 from potscope.core._types import Array
 from potscope.core.descriptors import matrix_kernels
-from potscope.core.descriptors.matrices import Entries, MatrixDescriptor, charge_products
+from potscope.core.descriptors.matrices import AllPairs, Entries, Layout, MatrixDescriptor, charge_products
 from potscope.core.descriptors.periodic import check_apart_in_crystals, nearest_images, virials_of
 from potscope.core.hyperparameters import hyperparameter
-from potscope.core.pairs import Pairs
 
 WIDTH = 1.5  # screening in units of √π/V^⅓; sums in reciprocal space are matrix products, so that more goes there
 
@@ -79,14 +78,14 @@ class EwaldMatrix(MatrixDescriptor):
         bounds=(1e-15, 1e-2),
     )
 
-    def entries(self, structures: Sequence[Atoms], pairs: Pairs) -> Entries:
+    def entries(self, structures: Sequence[Atoms], pairs: AllPairs) -> Entries:
         """The entries of the matrices of checked crystals."""
         check_apart_in_crystals(structures, pairs)
         return _Ewald(structures, pairs, self.accuracy)
 
 
 class _Ewald(Entries):
-    def __init__(self, structures: Sequence[Atoms], pairs: Pairs, accuracy: float) -> None:
+    def __init__(self, structures: Sequence[Atoms], pairs: AllPairs, accuracy: float) -> None:
         self._pairs = pairs
         nearest_pc = nearest_images(structures, pairs)
         self._charges_p = charge_products(pairs)
@@ -97,8 +96,9 @@ class _Ewald(Entries):
             if len(atoms)
         ]
         self._sizes = np.diff(pairs.first_atom_s)[np.diff(pairs.first_atom_s) > 0]
-        self.value_p = self._charges_p * np.concatenate([sums.values() for sums in self._sums] or [np.empty(0)])
-        self.diagonal_n = self._squares_n * np.repeat([sums.own for sums in self._sums], self._sizes)
+        value_p = self._charges_p * np.concatenate([sums.values() for sums in self._sums] or [np.empty(0)])
+        diagonal_n = self._squares_n * np.repeat([sums.own for sums in self._sums], self._sizes)
+        self.C_e = Layout(pairs).entries_of(value_p, diagonal_n)
 
     @cached_property
     def _slopes(self) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from potscope.core._types import Array, IntArray
+from potscope.core._types import Array, BoolArray, IntArray
 from potscope.core.descriptors import matrix_kernels
 from potscope.core.descriptors.base import Descriptor
 from potscope.core.features import Features, Gradient
@@ -30,14 +30,11 @@ class Entries(ABC):
 
     Attributes
     ----------
-    value_p
-        :math:`C_{ij}` of each pair of atoms, e²/Å, shape (pairs,).
-    diagonal_n
-        :math:`C_{ii}`, e²/Å, shape (atoms,).
+    C_e
+        :math:`C_{ij}` of all structures, one matrix after the other, each row by row, e²/Å.
     """
 
-    value_p: Array
-    diagonal_n: Array
+    C_e: Array
 
     @property
     @abstractmethod
@@ -120,7 +117,7 @@ class MatrixDescriptor(Descriptor):
         return super().invariant_under - ({"order of atoms"} if self.permutation == "full" else set())
 
     @abstractmethod
-    def entries(self, structures: Sequence[Atoms], pairs: Pairs) -> Entries:
+    def entries(self, structures: Sequence[Atoms], pairs: AllPairs) -> Entries:
         """The entries of the matrices of checked structures.
 
         Parameters
@@ -140,14 +137,14 @@ class MatrixDescriptor(Descriptor):
             If a structure has other boundary conditions or more than `n_atoms_max` atoms, or two atoms coincide.
         """
         found = as_structures(structures)
-        self._check(found)
-        pairs = all_pairs(found)
+        pairs = AllPairs(found)
+        self._check(found, pairs)
         entries = self.entries(found, pairs)
-        layout = _Layout(pairs, entries)
+        layout = Layout(pairs)
         arranged: Arrangement = (
-            _Eigenspectrum(layout, self.n_atoms_max)
+            _Eigenspectrum(layout, entries.C_e, self.n_atoms_max)
             if self.permutation == "eigenspectrum"
-            else _Ordered(layout, self.n_atoms_max, self._ranks(layout))
+            else _Ordered(layout, entries.C_e, self.n_atoms_max, self._ranks(layout, entries.C_e))
         )
 
         def adjoint(g_sf: Array) -> Array:
@@ -164,21 +161,25 @@ class MatrixDescriptor(Descriptor):
         rows = np.arange(len(found))
         return Features(arranged.values(), self.names, pairs, layout.structure_p, rows, adjoint, jacobian, gradient)
 
-    def _check(self, structures: Sequence[Atoms]) -> None:
-        for index, atoms in enumerate(structures):
-            if not self.describes(atoms):
-                allowed = " or ".join(map(str, sorted(self.periodic_directions)))
-                raise ValueError(
-                    f"`structures`[{index}]: expected one that is periodic in {allowed} directions for a "
-                    f"{type(self).__name__}, but this one is periodic in {int(atoms.pbc.sum())}"
-                )
-            if len(atoms) > self.n_atoms_max:
-                raise ValueError(
-                    f"`structures`[{index}] has {len(atoms)} atoms; "
-                    f"`n_atoms_max` of this {type(self).__name__} is {self.n_atoms_max}"
-                )
+    def _check(self, structures: Sequence[Atoms], pairs: AllPairs) -> None:
+        directions_s = pairs.pbc_sc.sum(axis=1)
+        unknown_s = ~np.isin(directions_s, list(self.periodic_directions))
+        large_s = pairs.size_s > self.n_atoms_max
+        if unknown_s.any():
+            index = int(unknown_s.argmax())
+            allowed = " or ".join(map(str, sorted(self.periodic_directions)))
+            raise ValueError(
+                f"`structures`[{index}]: expected one that is periodic in {allowed} directions for a "
+                f"{type(self).__name__}, but this one is periodic in {int(directions_s[index])}"
+            )
+        if large_s.any():
+            index = int(large_s.argmax())
+            raise ValueError(
+                f"`structures`[{index}] has {len(structures[index])} atoms; "
+                f"`n_atoms_max` of this {type(self).__name__} is {self.n_atoms_max}"
+            )
 
-    def _ranks(self, layout: _Layout) -> IntArray:
+    def _ranks(self, layout: Layout, C_e: Array) -> IntArray:
         pairs = layout.pairs
         if self.permutation == "full":
             return layout.local_n
@@ -186,48 +187,49 @@ class MatrixDescriptor(Descriptor):
         if self.permutation == "random":
             noise_n = self.sigma * _noise(self.seed, pairs)
         rank_n = np.empty(pairs.n_atoms, dtype=np.int64)
-        matrix_kernels.ranks(pairs.first_atom_s, layout.first_entry_s, layout.C_e, noise_n, rank_n)
+        matrix_kernels.ranks(pairs.first_atom_s, layout.first_entry_s, C_e, noise_n, rank_n)
         return rank_n
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """The matrices of all structures, one after the other in one array, and where each entry is in it."""
 
-    pairs: Pairs
-    entries: Entries
+    pairs: AllPairs
 
     @cached_property
     def structure_p(self) -> IntArray:
-        return self.pairs.structure_n[self.pairs.i_p]
-
-    @cached_property
-    def size_s(self) -> IntArray:
-        return np.diff(self.pairs.first_atom_s)
+        """Structure of each pair."""
+        size_s = self.pairs.size_s
+        return np.repeat(np.arange(len(size_s)), size_s * (size_s - 1))
 
     @cached_property
     def first_entry_s(self) -> IntArray:
-        return np.concatenate([[0], np.cumsum(self.size_s**2)]).astype(np.int64)
+        """The entries of structure s are ``first_entry_s[s]:first_entry_s[s + 1]``."""
+        return np.concatenate([[0], np.cumsum(self.pairs.size_s**2)]).astype(np.int64)
 
     @cached_property
     def local_n(self) -> IntArray:
+        """Place of each atom in its structure."""
         return np.arange(self.pairs.n_atoms) - self.pairs.first_atom_s[self.pairs.structure_n]
 
     @cached_property
     def entry_p(self) -> IntArray:
-        pairs, s = self.pairs, self.structure_p
-        return self.first_entry_s[s] + self.local_n[pairs.i_p] * self.size_s[s] + self.local_n[pairs.j_p]
+        """Entry of each pair: those of the pairs before it, and of the diagonals."""
+        i_p, j_p = self.pairs.i_p, self.pairs.j_p
+        return np.arange(len(i_p)) + i_p + (j_p > i_p)
 
     @cached_property
     def entry_n(self) -> IntArray:
+        """Entry on the diagonal of each atom."""
         s = self.pairs.structure_n
-        return self.first_entry_s[s] + self.local_n * (self.size_s[s] + 1)
+        return self.first_entry_s[s] + self.local_n * (self.pairs.size_s[s] + 1)
 
-    @cached_property
-    def C_e(self) -> Array:
+    def entries_of(self, value_p: Array, diagonal_n: Array) -> Array:
+        """All entries from those of the pairs and those on the diagonal."""
         C_e = np.empty(int(self.first_entry_s[-1]))
-        C_e[self.entry_p] = self.entries.value_p
-        C_e[self.entry_n] = self.entries.diagonal_n
+        C_e[self.entry_p] = value_p
+        C_e[self.entry_n] = diagonal_n
         return C_e
 
 
@@ -235,7 +237,8 @@ class _Layout:
 class _Ordered:
     """The matrix with its rows and columns in some order, in a larger one of zeros."""
 
-    layout: _Layout
+    layout: Layout
+    C_e: Array
     size: int
     rank_n: IntArray
 
@@ -244,20 +247,15 @@ class _Ordered:
         pairs = self.layout.pairs
         return self.rank_n[pairs.i_p] * self.size + self.rank_n[pairs.j_p]
 
-    @cached_property
-    def _feature_n(self) -> IntArray:
-        return self.rank_n * (self.size + 1)
-
     def values(self) -> Array:
-        pairs, entries = self.layout.pairs, self.layout.entries
+        pairs = self.layout.pairs
         values_sf = np.zeros((pairs.n_structures, self.size**2))
-        values_sf[self.layout.structure_p, self._feature_p] = entries.value_p
-        values_sf[pairs.structure_n, self._feature_n] = entries.diagonal_n
+        matrix_kernels.place(pairs.first_atom_s, self.layout.first_entry_s, self.C_e, self.rank_n, values_sf)
         return values_sf
 
     def to_entries(self, g_sf: Array) -> tuple[Array, Array]:
-        pairs = self.layout.pairs
-        return g_sf[self.layout.structure_p, self._feature_p], g_sf[pairs.structure_n, self._feature_n]
+        structure_n = self.layout.pairs.structure_n
+        return g_sf[self.layout.structure_p, self._feature_p], g_sf[structure_n, self.rank_n * (self.size + 1)]
 
     def weights_pf(self) -> Array:
         weights_pf = np.zeros((len(self._feature_p), self.size**2))
@@ -299,16 +297,17 @@ class _EqualSizes:
 class _Eigenspectrum:
     """Eigenvalues in decreasing order of their magnitude."""
 
-    layout: _Layout
+    layout: Layout
+    C_e: Array
     size: int
 
     @cached_property
     def _groups(self) -> list[_EqualSizes]:
-        layout, groups = self.layout, []
-        for n in np.unique(layout.size_s[layout.size_s > 0]):
-            structure_g = np.flatnonzero(layout.size_s == n)
+        layout, size_s, groups = self.layout, self.layout.pairs.size_s, []
+        for n in np.unique(size_s[size_s > 0]):
+            structure_g = np.flatnonzero(size_s == n)
             entry_ge = layout.first_entry_s[structure_g][:, None] + np.arange(n * n)
-            groups.append(_EqualSizes(structure_g, entry_ge, layout.C_e[entry_ge].reshape(-1, n, n)))
+            groups.append(_EqualSizes(structure_g, entry_ge, self.C_e[entry_ge].reshape(-1, n, n)))
         return groups
 
     def values(self) -> Array:
@@ -319,7 +318,7 @@ class _Eigenspectrum:
         return values_sf
 
     def to_entries(self, g_sf: Array) -> tuple[Array, Array]:
-        g_e = np.zeros(len(self.layout.C_e))
+        g_e = np.zeros(len(self.C_e))
         for group in self._groups:
             g_gk = np.empty_like(group.values_gk)
             np.put_along_axis(g_gk, group.order_gk, g_sf[group.structure_g, : g_gk.shape[1]], axis=1)
@@ -329,7 +328,7 @@ class _Eigenspectrum:
         return g_e[self.layout.entry_p], g_e[self.layout.entry_n]
 
     def weights_pf(self) -> Array:
-        weights_ef = np.zeros((len(self.layout.C_e), self.size))
+        weights_ef = np.zeros((len(self.C_e), self.size))
         for group in self._groups:
             V_gik, n = group.vectors_gik, group.C_gij.shape[1]
             product_gek = (V_gik[:, :, None, :] * V_gik[:, None, :, :]).reshape(len(V_gik), n * n, n)
@@ -338,38 +337,79 @@ class _Eigenspectrum:
         return weights_ef[self.layout.entry_p]
 
 
-def all_pairs(structures: Sequence[Atoms]) -> Pairs:
+class AllPairs(Pairs):
     """Every atom with every other one of its structure, by the vector between their positions, whatever the cell.
+
+    The pairs are made when they are first looked at, as values need no more than the positions. Beside what all `Pairs`
+    have there are `positions_nc`, `pbc_sc` and `size_s`, the number of atoms of each structure.
 
     Raises
     ------
     ValueError
         If an atom is of no element, or a position or a periodic cell is not finite.
     """
-    sizes = np.array([len(atoms) for atoms in structures], dtype=np.int64)
-    positions_nc = np.concatenate([atoms.arrays["positions"] for atoms in structures] or [np.empty((0, 3))])
-    numbers_n = np.concatenate([atoms.arrays["numbers"] for atoms in structures] or [np.empty(0)]).astype(np.int64)
-    known = (numbers_n > 0).all() and (numbers_n < len(chemical_symbols)).all()
-    if not (known and np.isfinite(positions_nc).all() and not any(atoms.pbc.any() for atoms in structures)):
-        for index, atoms in enumerate(structures):
-            if len(atoms):
-                check_geometry(atoms, f"`structures`[{index}]")
-    first_atom_s = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    n_pairs = int((sizes * (sizes - 1)).sum())
-    i_p, j_p, D_pc = np.empty(n_pairs, np.int64), np.empty(n_pairs, np.int64), np.empty((n_pairs, 3))
-    matrix_kernels.all_pairs(first_atom_s, np.ascontiguousarray(positions_nc, dtype=float), i_p, j_p, D_pc)
-    r2_p = np.einsum("pc,pc->p", D_pc, D_pc)
-    return Pairs(
-        i_p=i_p,
-        j_p=j_p,
-        D_pc=D_pc,
-        S_pc=np.zeros((n_pairs, 3), np.int64),
-        first_n=np.concatenate([[0], np.cumsum(np.repeat(sizes - 1, sizes))]).astype(np.int64),
-        structure_n=np.repeat(np.arange(len(sizes)), sizes),
-        numbers_n=numbers_n,
-        n_structures=len(sizes),
-        cutoff=1.0 + float(np.sqrt(r2_p.max(initial=0.0))),
-    )
+
+    positions_nc: Array
+    pbc_sc: BoolArray
+    size_s: IntArray
+
+    def __init__(self, structures: Sequence[Atoms]) -> None:
+        positions = [atoms.arrays["positions"] for atoms in structures]
+        size_s = np.fromiter(map(len, positions), dtype=np.int64, count=len(positions))
+        numbers = [atoms.arrays["numbers"] for atoms in structures]
+        given = {
+            "positions_nc": np.concatenate(positions or [np.empty((0, 3))]).astype(float, copy=False),
+            "numbers_n": np.concatenate(numbers or [np.empty(0)]).astype(np.int64, copy=False),
+            "pbc_sc": np.array([atoms.pbc for atoms in structures], dtype=bool).reshape(-1, 3),
+            "size_s": size_s,
+            "structure_n": np.repeat(np.arange(len(size_s)), size_s),
+            "first_atom_s": np.concatenate([[0], np.cumsum(size_s)]).astype(np.int64),
+            "n_structures": len(size_s),
+        }
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
+        known = bool(((self.numbers_n > 0) & (self.numbers_n < len(chemical_symbols))).all())
+        if not known or self.pbc_sc.any() or not np.isfinite(self.positions_nc).all():
+            for index, atoms in enumerate(structures):
+                if len(atoms):
+                    check_geometry(atoms, f"`structures`[{index}]")
+
+    @cached_property
+    def _made(self) -> tuple[IntArray, IntArray, Array]:
+        n_pairs = int((self.size_s * (self.size_s - 1)).sum())
+        i_p, j_p, D_pc = np.empty(n_pairs, np.int64), np.empty(n_pairs, np.int64), np.empty((n_pairs, 3))
+        matrix_kernels.all_pairs(self.first_atom_s, self.positions_nc, i_p, j_p, D_pc)
+        return i_p, j_p, D_pc
+
+    @property
+    def i_p(self) -> IntArray:  # type: ignore[override]
+        """Centre of each pair."""
+        return self._made[0]
+
+    @property
+    def j_p(self) -> IntArray:  # type: ignore[override]
+        """The other atom of each pair."""
+        return self._made[1]
+
+    @property
+    def D_pc(self) -> Array:  # type: ignore[override]
+        """Vectors from the one to the other, Å."""
+        return self._made[2]
+
+    @cached_property
+    def S_pc(self) -> IntArray:  # type: ignore[override]
+        """No cell shifts."""
+        return np.zeros(self.D_pc.shape, np.int64)
+
+    @cached_property
+    def first_n(self) -> IntArray:  # type: ignore[override]
+        """The pairs of atom n are ``first_n[n]:first_n[n + 1]``."""
+        return np.concatenate([[0], np.cumsum(np.repeat(self.size_s - 1, self.size_s))]).astype(np.int64)
+
+    @cached_property
+    def cutoff(self) -> float:  # type: ignore[override]
+        """A distance that no two atoms exceed, Å."""
+        return 1.0 + float(self.r_p.max(initial=0.0))
 
 
 def check_apart(pairs: Pairs, r2_p: Array, nearest: float) -> None:

@@ -29,6 +29,42 @@ def all_pairs(first_atom_s: IntArray, positions_nc: Array, i_p: IntArray, j_p: I
 
 
 @kernel
+def coulomb(
+    first_atom_s: IntArray, first_entry_s: IntArray, positions_nc: Array, charge_n: Array, own_n: Array, C_e: Array
+) -> float:
+    """Coulomb matrices one after the other; the square of the shortest distance."""
+    shortest = np.inf
+    for s in range(len(first_atom_s) - 1):
+        first, n = np.uint64(first_atom_s[s]), np.uint64(first_atom_s[s + 1] - first_atom_s[s])
+        C = C_e[first_entry_s[s] : first_entry_s[s + 1]].reshape(n, n)
+        for i in range(n):
+            x, y, z = positions_nc[first + i, 0], positions_nc[first + i, 1], positions_nc[first + i, 2]
+            for j in range(i):
+                dx, dy = positions_nc[first + j, 0] - x, positions_nc[first + j, 1] - y
+                dz = positions_nc[first + j, 2] - z
+                r2 = dx * dx + dy * dy + dz * dz
+                shortest = min(shortest, r2)
+                C[i, j] = charge_n[first + i] * charge_n[first + j] / math.sqrt(r2)
+                C[j, i] = C[i, j]
+            C[i, i] = own_n[first + i]
+    return shortest
+
+
+@kernel
+def place(first_atom_s: IntArray, first_entry_s: IntArray, C_e: Array, rank_n: IntArray, values_sf: Array) -> None:
+    """Put each entry where the ranks of its two atoms say."""
+    size = np.uint64(round(math.sqrt(values_sf.shape[1])))
+    for s in range(len(first_atom_s) - 1):
+        first, n = np.uint64(first_atom_s[s]), np.uint64(first_atom_s[s + 1] - first_atom_s[s])
+        e = np.uint64(first_entry_s[s])
+        for i in range(n):
+            row = np.uint64(rank_n[first + i]) * size
+            for j in range(n):
+                values_sf[s, row + np.uint64(rank_n[first + j])] = C_e[e]
+                e += np.uint64(1)
+
+
+@kernel
 def ranks(first_atom_s: IntArray, first_entry_s: IntArray, C_e: Array, noise_n: Array, rank_n: IntArray) -> None:
     """Place of each atom in decreasing order of its row's norm, to which noise is added by the place without it."""
     for s in range(len(first_atom_s) - 1):

@@ -12,13 +12,14 @@ from ase import Atoms
 
 from potscope.core._types import Array
 from potscope.core.descriptors.matrices import (
+    AllPairs,
     Entries,
+    Layout,
     MatrixDescriptor,
     charge_products,
     free_atom_energies,
 )
 from potscope.core.descriptors.periodic import check_apart_in_crystals, virials_of
-from potscope.core.pairs import Pairs
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,14 @@ class SineMatrix(MatrixDescriptor):
     periodic_directions = frozenset({3})
     depends_on_the_choice_of_cell = True
 
-    def entries(self, structures: Sequence[Atoms], pairs: Pairs) -> Entries:
+    def entries(self, structures: Sequence[Atoms], pairs: AllPairs) -> Entries:
         """The entries of the matrices of checked crystals."""
         check_apart_in_crystals(structures, pairs)
         return _Sine(structures, pairs)
 
 
 class _Sine(Entries):
-    def __init__(self, structures: Sequence[Atoms], pairs: Pairs) -> None:
+    def __init__(self, structures: Sequence[Atoms], pairs: AllPairs) -> None:
         self._pairs = pairs
         h_scc = np.array([atoms.cell[:] for atoms in structures], dtype=float).reshape(-1, 3, 3)
         structure_p = pairs.structure_n[pairs.i_p]
@@ -73,12 +74,12 @@ class _Sine(Entries):
         self._angle_pk = np.pi * np.einsum("pc,pck->pk", pairs.D_pc, self._inverse_pck)
         self._phi_pc = np.einsum("pk,pkc->pc", np.sin(self._angle_pk) ** 2, self._h_pkc)
         self._length_p = np.sqrt(np.einsum("pc,pc->p", self._phi_pc, self._phi_pc))
-        self.value_p = charge_products(pairs) / self._length_p
-        self.diagonal_n = free_atom_energies(pairs)
+        self._value_p = charge_products(pairs) / self._length_p
+        self.C_e = Layout(pairs).entries_of(self._value_p, free_atom_energies(pairs))
 
     @cached_property
     def _by_phi_pc(self) -> Array:
-        return np.asarray(-(self.value_p / self._length_p**2)[:, None] * self._phi_pc)
+        return np.asarray(-(self._value_p / self._length_p**2)[:, None] * self._phi_pc)
 
     @cached_property
     def slope_pc(self) -> Array:
