@@ -1,15 +1,17 @@
 r"""The way back of `bispectrum_coupling`: what an energy's derivatives by the invariants are by the density.
 
-For :math:`E = \sum_t g_t B_t`, with X and the weights of the rows as there,
+For :math:`E = \sum_t g_t B_t`, with Z, the sums :math:`S'` and :math:`S` and their weights as there, every term gives
 
 .. math::
-    Y^{j}_{m'm} = \frac{\partial E}{\partial U^{j}_{m'm}} \mathrel{+}= g_t \sum_{m_1} C_{m_1m_2} X^j_{m_1m_2}, \qquad
-    K_{m_1m_2} = \sum_j C_{m'_1m'_2}\, C_{m_1m_2}\, g_t U^{j}_{m'm}, \qquad
-    Y^{j_1}_{m'_1m_1} \mathrel{+}= \sum_{m_2} K_{m_1m_2} (U^{j_2}_{m'_2m_2})^*, \quad
-    Y^{j_2}_{m'_2m_2} \mathrel{+}= \sum_{m_1} K_{m_1m_2} (U^{j_1}_{m'_1m_1})^*
+    Y^{j}_{S'-s,S-s} = \frac{\partial E}{\partial U^{j}_{S'-s,S-s}} \mathrel{+}= g_t Z^j_{S'S}, \qquad
+    K_{m'_1m_1} = \sum_j C^j_{S'm'_1}\, C^j_{Sm_1}\, g_t U^{j}_{S'-s,S-s},
 
-K is summed over all j before it meets the densities, so that the cost does not grow with the number of invariants as
-that of their derivatives one by one. Real and imaginary part of Y are the derivatives by those of U.
+.. math::
+    Y^{j_1}_{m'_1m_1} \mathrel{+}= K_{m'_1m_1} (U^{j_2}_{S'-m'_1,S-m_1})^*, \qquad
+    Y^{j_2}_{S'-m'_1,S-m_1} \mathrel{+}= K_{m'_1m_1} (U^{j_1}_{m'_1m_1})^*
+
+so that the cost does not grow with the number of invariants as that of their derivatives one by one. Real and imaginary
+part of Y are the derivatives by those of U.
 
 References
 ----------
@@ -18,6 +20,8 @@ R. Gayatri et al., Rapid exploration of optimization strategies on advanced arch
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -30,64 +34,171 @@ from potscope.core.descriptors.bispectrum_coupling import (
     J2,
     LOWEST_J,
     N_J,
-    columns,
+    bounds,
     fill,
+    first_sum,
     lanes_room,
-    products,
-    sum_rows,
-    sums_of_rows,
-    without_row,
+    last_column,
+    weight_of,
+    without,
 )
 from potscope.core.simd import LANES, fma, load, splat, store
 
 
 @kernel
-def add_scaled(
-    n: int, weight: float, g: int, g_v: Array, source: int, source_v: Array, target: int, target_v: Array
+def add(k: int, real: Any, imaginary: Any, Y_v: Array) -> None:
+    """Add to an entry."""
+    store(Y_v, k, load(Y_v, k) + real)
+    store(Y_v, k + LANES, load(Y_v, k + LANES) + imaginary)
+
+
+@kernel
+def back(
+    rows: int,
+    columns: int,
+    j1: int,
+    j2: int,
+    c: int,
+    C_c: Array,
+    hr: Any,
+    hi: Any,
+    first: int,
+    second: int,
+    U_v: Array,
+    Y_v: Array,
+) -> tuple[Any, Any]:
+    """The way back of `coupled` where the derivatives by Z are h; Z itself, which is found on the way."""
+    low, high = bounds(rows, j1, j2)
+    from_m, to_m = bounds(columns, j1, j2)
+    zr = zi = splat(0.0)
+    for m in range(from_m, to_m):
+        b = splat(C_c[c + columns * (j1 + 1) + m])
+        pr, pi, xr, xi = b * hr, b * hi, splat(0.0), splat(0.0)
+        for r in range(low, high):
+            u = first + (r * (j1 + 1) + m) * ENTRY
+            v = second + ((rows - r) * (j2 + 1) + columns - m) * ENTRY
+            ur, ui, vr, vi = load(U_v, u), load(U_v, u + LANES), load(U_v, v), load(U_v, v + LANES)
+            a = splat(C_c[c + rows * (j1 + 1) + r])
+            kr, ki = a * pr, a * pi
+            xr = fma(a, ur * vr - ui * vi, xr)
+            xi = fma(a, ur * vi + ui * vr, xi)
+            add(u, kr * vr + ki * vi, ki * vr - kr * vi, Y_v)
+            add(v, kr * ur + ki * ui, ki * ur - kr * ui, Y_v)
+        zr, zi = fma(b, xr, zr), fma(b, xi, zi)
+    return zr, zi
+
+
+@kernel
+def back_two(
+    rows: int,
+    columns: int,
+    j1: int,
+    j2: int,
+    c: int,
+    d: int,
+    C_c: Array,
+    hr: Any,
+    hi: Any,
+    lr: Any,
+    li: Any,
+    first: int,
+    second: int,
+    U_v: Array,
+    Y_v: Array,
+) -> tuple[Any, Any, Any, Any]:
+    """As `back`, of two j, their coefficients from the places `c` and `d` on, where the derivatives are h and l."""
+    low, high = bounds(rows, j1, j2)
+    from_m, to_m = bounds(columns, j1, j2)
+    zr = zi = yr = yi = splat(0.0)
+    for m in range(from_m, to_m):
+        place = columns * (j1 + 1) + m
+        b, e = splat(C_c[c + place]), splat(C_c[d + place])
+        pr, pi, qr, qi = b * hr, b * hi, e * lr, e * li
+        xr = xi = tr = ti = splat(0.0)
+        for r in range(low, high):
+            u = first + (r * (j1 + 1) + m) * ENTRY
+            v = second + ((rows - r) * (j2 + 1) + columns - m) * ENTRY
+            ur, ui, vr, vi = load(U_v, u), load(U_v, u + LANES), load(U_v, v), load(U_v, v + LANES)
+            real, imaginary = ur * vr - ui * vi, ur * vi + ui * vr
+            place = rows * (j1 + 1) + r
+            a, f = splat(C_c[c + place]), splat(C_c[d + place])
+            kr, ki = fma(a, pr, f * qr), fma(a, pi, f * qi)
+            xr, xi, tr, ti = fma(a, real, xr), fma(a, imaginary, xi), fma(f, real, tr), fma(f, imaginary, ti)
+            add(u, kr * vr + ki * vi, ki * vr - kr * vi, Y_v)
+            add(v, kr * ur + ki * ui, ki * ur - kr * ui, Y_v)
+        zr, zi, yr, yi = fma(b, xr, zr), fma(b, xi, zi), fma(e, tr, yr), fma(e, ti, yi)
+    return zr, zi, yr, yi
+
+
+@kernel
+def derivative_by_z(
+    weight: float, n_elements: int, step: int, g: int, g_v: Array, n_entries: int, k: int, U_v: Array
+) -> tuple[Any, Any]:
+    """The entry of each third element times the derivatives by the invariant with it."""
+    hr = hi = splat(0.0)
+    for e in range(n_elements):
+        factor = splat(weight) * load(g_v, (g + e * step) * LANES)
+        hr = fma(factor, load(U_v, (e * n_entries + k) * ENTRY), hr)
+        hi = fma(factor, load(U_v, (e * n_entries + k) * ENTRY + LANES), hi)
+    return hr, hi
+
+
+@kernel
+def add_z(
+    weight: float,
+    n_elements: int,
+    step: int,
+    g: int,
+    g_v: Array,
+    n_entries: int,
+    k: int,
+    zr: Any,
+    zi: Any,
+    Y_v: Array,
 ) -> None:
-    """Add `n` entries times a weight and the derivatives by an invariant."""
-    factor = splat(weight) * load(g_v, g)
-    for v in range(0, n * ENTRY, LANES):
-        store(target_v, target + v, fma(factor, load(source_v, source + v), load(target_v, target + v)))
+    """Add Z times the derivatives by the invariants to those by the entry of each third element."""
+    for e in range(n_elements):
+        factor = splat(weight) * load(g_v, (g + e * step) * LANES)
+        add((e * n_entries + k) * ENTRY, factor * zr, factor * zi, Y_v)
 
 
 @kernel
-def add_coupled(low: int, high: int, step: int, c: int, C_c: Array, x: int, X_v: Array, z: int, Z_v: Array) -> None:
-    """Add X, coupled along m₁, to a row of j."""
-    for m in range(low, high):
-        a = C_c[c + m * step]
-        for v in range(m * ENTRY, (m + 1) * ENTRY, LANES):
-            store(Z_v, z + v, fma(a, load(X_v, x + v), load(Z_v, z + v)))
-
-
-@kernel
-def spread(n: int, low: int, high: int, step: int, c: int, C_c: Array, h: int, H_v: Array, k: int, K_v: Array) -> None:
-    """The way back of `add_coupled`; zero where nothing couples."""
-    K_v[k : k + n * ENTRY] = 0.0
-    for m in range(low, high):
-        a = splat(C_c[c + m * step])
-        for v in range(m * ENTRY, (m + 1) * ENTRY, LANES):
-            store(K_v, k + v, a * load(H_v, h + v))
-
-
-@kernel
-def divide(n: int, row: int, n_j: int, c_j: Array, K_v: Array, first: int, second: int, U_v: Array, Y_v: Array) -> None:
-    """The way back of `products` and of the sums over rows, for one product and all j."""
-    vr, vi = load(U_v, second), load(U_v, second + LANES)
-    tr = ti = splat(0.0)
-    for v in range(0, n * ENTRY, ENTRY):
-        kr = ki = splat(0.0)
-        for i in range(n_j):
-            kr = fma(c_j[i], load(K_v, i * row + v), kr)
-            ki = fma(c_j[i], load(K_v, i * row + v + LANES), ki)
-        ur, ui = load(U_v, first + v), load(U_v, first + v + LANES)
-        tr = fma(kr, ur, fma(ki, ui, tr))
-        ti = ti + ki * ur - kr * ui
-        store(Y_v, first + v, load(Y_v, first + v) + kr * vr + ki * vi)
-        store(Y_v, first + v + LANES, load(Y_v, first + v + LANES) + ki * vr - kr * vi)
-    # only now: the entry may be one of those above
-    store(Y_v, second, load(Y_v, second) + tr)
-    store(Y_v, second + LANES, load(Y_v, second + LANES) + ti)
+def couple_back(
+    pair_x: IntArray,
+    first_c_t: IntArray,
+    C_c: Array,
+    first_j: IntArray,
+    e1: int,
+    e2: int,
+    n_elements: int,
+    U_v: Array,
+    f: int,
+    g_v: Array,
+    Y_v: Array,
+) -> None:
+    """Add what the triples of one pair of momenta, two given elements and each third give; see the module."""
+    j1, j2, n_entries, t0, step = pair_x[J1], pair_x[J2], first_j[-1], pair_x[FIRST_TRIPLE], len(first_c_t)
+    both, begin = j1 + j2, first_sum(pair_x)
+    first, second = (e1 * n_entries + first_j[j1]) * ENTRY, (e2 * n_entries + first_j[j2]) * ENTRY
+    for rows in range(begin, both // 2 + 1):
+        for columns in range(begin, last_column(both, rows, begin)):
+            weight = weight_of(both, rows, columns)
+            i = without(pair_x, rows, columns)
+            while i < pair_x[N_J]:
+                j, c = pair_x[LOWEST_J] + 2 * i, first_c_t[t0 + i]
+                shift = (both - j) // 2
+                k = first_j[j] + (rows - shift) * (j + 1) + columns - shift
+                hr, hi = derivative_by_z(weight, n_elements, step, f + i, g_v, n_entries, k, U_v)
+                if i + 1 == pair_x[N_J]:
+                    zr, zi = back(rows, columns, j1, j2, c, C_c, hr, hi, first, second, U_v, Y_v)
+                else:
+                    d = first_c_t[t0 + i + 1]
+                    h = first_j[j + 2] + (rows - shift + 1) * (j + 3) + columns - shift + 1
+                    lr, li = derivative_by_z(weight, n_elements, step, f + i + 1, g_v, n_entries, h, U_v)
+                    zr, zi, yr, yi = back_two(rows, columns, j1, j2, c, d, C_c, hr, hi, lr, li, first, second, U_v, Y_v)
+                    add_z(weight, n_elements, step, f + i + 1, g_v, n_entries, h, yr, yi, Y_v)
+                add_z(weight, n_elements, step, f + i, g_v, n_entries, k, zr, zi, Y_v)
+                i += 2
 
 
 @kernel
@@ -112,72 +223,6 @@ def unfill(count: int, first_j: IntArray, first_half_j: IntArray, Y_v: Array, Y_
 
 
 @kernel
-def couple_back(
-    pair_x: IntArray,
-    first_c_t: IntArray,
-    C_c: Array,
-    first_j: IntArray,
-    e1: int,
-    e2: int,
-    n_elements: int,
-    U_v: Array,
-    f: int,
-    g_v: Array,
-    Y_v: Array,
-    buffer_bv: Array,
-) -> None:
-    """Add what the triples of one pair of momenta, two given elements and each third give; see the module."""
-    W_v, X_v, H_v, Z_v, K_v, c_j = buffer_bv[0], buffer_bv[1], buffer_bv[2], buffer_bv[3], buffer_bv[4], buffer_bv[5]
-    j1, j2, n_j, n_entries = pair_x[J1], pair_x[J2], pair_x[N_J], first_j[-1]
-    row = len(first_j) * ENTRY
-    begin, end = sums_of_rows(pair_x)
-    for rows in range(begin, end):
-        weight = 1.0 if 2 * rows == j1 + j2 else 2.0
-        low, high = max(0, rows - j2), min(j1, rows) + 1
-        skipped = without_row(pair_x, rows)
-        H_v[skipped * row : n_j * row] = 0.0
-        Z_v[skipped * row : n_j * row] = 0.0
-        for i in range(skipped, n_j):
-            j = pair_x[LOWEST_J] + 2 * i
-            for e in range(n_elements):
-                k = (e * n_entries + first_j[j] + (rows - (j1 + j2 - j) // 2) * (j + 1)) * ENTRY
-                g = (f + e * len(first_c_t) + i) * LANES
-                add_scaled(j + 1, weight, g, g_v, k, U_v, i * row, H_v)
-        for m2 in range(j2 + 1):
-            for r in range(low, high):
-                first = (e1 * n_entries + first_j[j1] + r * (j1 + 1)) * ENTRY
-                second = (e2 * n_entries + first_j[j2] + (rows - r) * (j2 + 1) + m2) * ENTRY
-                products(j1 + 1 + (j1 + 1) % 2, first, second, U_v, (r - low) * row, W_v)
-            sum_rows(pair_x, skipped, rows, low, high, row, first_c_t, C_c, W_v, X_v)
-            for i in range(skipped, n_j):
-                j = pair_x[LOWEST_J] + 2 * i
-                shift = (j1 + j2 - j) // 2
-                from_m1, to_m1 = columns(j1, j, shift, m2)
-                c = first_c_t[pair_x[FIRST_TRIPLE] + i] + m2 * (j1 + 1)
-                place = i * row + (m2 - shift) * ENTRY
-                add_coupled(from_m1, to_m1, j1 + 2, c, C_c, i * row, X_v, place, Z_v)
-                spread(j1 + 1, from_m1, to_m1, j1 + 2, c, C_c, place, H_v, (i - skipped) * row, K_v)
-            for r in range(low, high):
-                for i in range(skipped, n_j):
-                    c_j[i - skipped] = C_c[first_c_t[pair_x[FIRST_TRIPLE] + i] + rows * (j1 + 1) + r]
-                first = (e1 * n_entries + first_j[j1] + r * (j1 + 1)) * ENTRY
-                second = (e2 * n_entries + first_j[j2] + (rows - r) * (j2 + 1) + m2) * ENTRY
-                divide(j1 + 1, row, n_j - skipped, c_j, K_v, first, second, U_v, Y_v)
-        for i in range(skipped, n_j):
-            j = pair_x[LOWEST_J] + 2 * i
-            for e in range(n_elements):
-                k = (e * n_entries + first_j[j] + (rows - (j1 + j2 - j) // 2) * (j + 1)) * ENTRY
-                g = (f + e * len(first_c_t) + i) * LANES
-                add_scaled(j + 1, weight, g, g_v, i * row, Z_v, k, Y_v)
-
-
-@kernel
-def buffers(first_j: IntArray) -> Array:
-    """Room for products, X, gU, Z and K of all j, and for coefficients."""
-    return np.empty((6, len(first_j) * (len(first_j) - 1) * ENTRY))
-
-
-@kernel
 def density_gradient(
     start: int,
     stop: int,
@@ -194,7 +239,6 @@ def density_gradient(
     n_elements, n_triples = U_nexk.shape[1], len(first_c_t)
     U_v, Y_v = lanes_room(n_elements, first_j), lanes_room(n_elements, first_j)
     g_v = np.zeros(g_nf.shape[1] * LANES)
-    buffer_bv = buffers(first_j)
     for n in range(start, stop, LANES):
         fill(n, stop, first_j, first_half_j, U_nexk, U_v)
         count = min(LANES, stop - n)
@@ -206,5 +250,5 @@ def density_gradient(
             for e1 in range(n_elements):
                 for e2 in range(n_elements):
                     f = (e1 * n_elements + e2) * n_elements * n_triples + pair_gx[g, FIRST_TRIPLE]
-                    couple_back(pair_gx[g], first_c_t, C_c, first_j, e1, e2, n_elements, U_v, f, g_v, Y_v, buffer_bv)
+                    couple_back(pair_gx[g], first_c_t, C_c, first_j, e1, e2, n_elements, U_v, f, g_v, Y_v)
         unfill(count, first_j, first_half_j, Y_v, Y_nexk[n:])

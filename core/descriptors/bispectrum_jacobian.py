@@ -16,7 +16,7 @@ import numpy as np
 
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
-from potscope.core.descriptors.bispectrum_adjoint import buffers, couple_back, unfill
+from potscope.core.descriptors.bispectrum_adjoint import couple_back, unfill
 from potscope.core.descriptors.bispectrum_coupling import FIRST_TRIPLE, LOWEST_J, N_J, fill, lanes_room
 from potscope.core.descriptors.bispectrum_kernels import (
     A_IMAGINARY,
@@ -117,7 +117,7 @@ def one_by_one(
     """Derivatives of every invariant by the densities of the `LANES` atoms from `n` on."""
     n_elements, n_triples = U_nexk.shape[1], len(first_c_t)
     U_v, Y_v = lanes_room(n_elements, first_j), lanes_room(n_elements, first_j)
-    g_v, buffer_bv, pair_x = np.zeros(len(Y_flexk) * LANES), buffers(first_j), np.empty_like(pair_gx[0])
+    g_v, pair_x = np.zeros(len(Y_flexk) * LANES), np.empty_like(pair_gx[0])
     fill(n, stop, first_j, first_half_j, U_nexk, U_v)
     for elements in range(n_elements**3):
         e1, e2, e = elements // n_elements**2, elements // n_elements % n_elements, elements % n_elements
@@ -130,9 +130,7 @@ def one_by_one(
                 f = elements * n_triples + pair_x[FIRST_TRIPLE]
                 Y_v[:] = 0.0
                 g_v[f * LANES : (f + 1) * LANES] = 1.0
-                couple_back(
-                    pair_x, first_c_t, C_c, first_j, e1, e2, n_elements, U_v, f - e * n_triples, g_v, Y_v, buffer_bv
-                )
+                couple_back(pair_x, first_c_t, C_c, first_j, e1, e2, n_elements, U_v, f - e * n_triples, g_v, Y_v)
                 g_v[f * LANES : (f + 1) * LANES] = 0.0
                 unfill(min(LANES, stop - n), first_j, first_half_j, Y_v, Y_flexk[f])
 
