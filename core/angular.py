@@ -1,4 +1,4 @@
-r"""Real spherical harmonics of many directions at once, with their gradients.
+r"""Real spherical harmonics of many directions at once, with their gradients, and how three of them couple.
 
 With unit vectors :math:`(x, y, z)`, and :math:`c_m + i s_m = (x + i y)^m`,
 
@@ -26,11 +26,14 @@ F. Bigi, G. Fraux, N. J. Browning, M. Ceriotti, J. Chem. Phys. 159, 064802 (2023
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import cache
 from math import factorial, pi, sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
-from potscope.core._types import Array
+from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
 
 
@@ -127,3 +130,77 @@ def solid_gradients(
                     dR_ckp[0, k - m, p] = Nq * x_p[p] * s + NQ * s1
                     dR_ckp[1, k - m, p] = Nq * y_p[p] * s + NQ * c1
                     dR_ckp[2, k - m, p] = Nz * s
+
+
+@cache
+def clebsch_gordan(l1: int, m1: int, l2: int, m2: int, l: int, m: int) -> float:
+    r"""Clebsch–Gordan coefficient :math:`\langle l_1 m_1\, l_2 m_2 | l m\rangle` for whole angular momenta.
+
+    Racah's formula, in whole numbers up to the last square root:
+
+    .. math::
+        \delta_{m, m_1 + m_2} \sqrt{(2l+1)\, \Delta\; (l \pm m)!\, (l_1 \pm m_1)!\, (l_2 \pm m_2)!}\;
+        \sum_k \frac{(-1)^k}{k!\, (l_1+l_2-l-k)!\, (l_1-m_1-k)!\, (l_2+m_2-k)!\, (l-l_2+m_1+k)!\, (l-l_1-m_2+k)!},
+
+    where :math:`\Delta = (l_1+l_2-l)!\,(l_1-l_2+l)!\,(-l_1+l_2+l)!\,/\,(l_1+l_2+l+1)!` and ± stands for the product
+    of both factorials.
+
+    References
+    ----------
+    D. A. Varshalovich, A. N. Moskalev, V. K. Khersonskii, Quantum Theory of Angular Momentum (1988), section 8.2.
+    doi:10.1142/0270
+    """
+    outside = abs(m1) > l1 or abs(m2) > l2 or abs(m) > l
+    if outside or m != m1 + m2 or not abs(l1 - l2) <= l <= l1 + l2:
+        return 0.0
+    f = factorial
+    squared = Fraction((2 * l + 1) * f(l1 + l2 - l) * f(l1 - l2 + l) * f(-l1 + l2 + l), f(l1 + l2 + l + 1))
+    squared *= f(l + m) * f(l - m) * f(l1 + m1) * f(l1 - m1) * f(l2 + m2) * f(l2 - m2)
+    total = Fraction(0)
+    for k in range(max(0, l2 - l - m1, l1 - l + m2), min(l1 + l2 - l, l1 - m1, l2 + m2) + 1):
+        below = f(k) * f(l1 + l2 - l - k) * f(l1 - m1 - k) * f(l2 + m2 - k) * f(l - l2 + m1 + k) * f(l - l1 - m2 + k)
+        total += Fraction((-1) ** k, below)
+    return (1 if total > 0 else -1) * sqrt(squared * total * total)
+
+
+def to_complex(l: int) -> NDArray[np.complex128]:
+    r"""Unitary :math:`U` with :math:`Y^{complex}_{lm} = \sum_\mu U_{m\mu} Y_{l\mu}`, shape (2l + 1, 2l + 1).
+
+    The complex harmonics have the Condon–Shortley phase:
+    :math:`Y^{complex}_{l,\pm m} = (\mp 1)^m (Y_{l m} \pm i\, Y_{l,-m})/\sqrt2` for m > 0.
+    """
+    U = np.zeros((2 * l + 1, 2 * l + 1), dtype=complex)
+    U[l, l] = 1.0
+    for m in range(1, l + 1):
+        U[l + m, l + m], U[l + m, l - m] = (-1) ** m / sqrt(2), (-1) ** m * 1j / sqrt(2)
+        U[l - m, l + m], U[l - m, l - m] = 1 / sqrt(2), -1j / sqrt(2)
+    return U
+
+
+@cache
+def coupling(l: int, l1: int, l2: int) -> tuple[IntArray, Array]:
+    r"""How three sets of coefficients of real harmonics make a number that no rotation changes.
+
+    Of the coefficients of complex harmonics it is
+
+    .. math:: b = \sum_{m m_1 m_2} c_{lm}^*\, \langle l_1 m_1\, l_2 m_2 | l m\rangle\, c_{l_1 m_1} c_{l_2 m_2}
+        = \sum_{\mu \mu_1 \mu_2} K_{\mu \mu_1 \mu_2}\, c_{l\mu} c_{l_1\mu_1} c_{l_2\mu_2},
+
+    which is real where :math:`l + l_1 + l_2` is even, and imaginary where it is odd; then K is without the i, and b
+    changes sign with a reflection.
+
+    Returns
+    -------
+    k_i3, K_i
+        Places :math:`l(l+1) + \mu` of the three coefficients, shape (terms, 3), and K of those terms that are not zero.
+    """
+    C = np.array(
+        [
+            [[clebsch_gordan(l1, m1, l2, m2, l, m) for m2 in range(-l2, l2 + 1)] for m1 in range(-l1, l1 + 1)]
+            for m in range(-l, l + 1)
+        ]
+    )
+    K = np.einsum("abc,ax,by,cz->xyz", C, to_complex(l).conj(), to_complex(l1), to_complex(l2))
+    K_real = K.imag if (l + l1 + l2) % 2 else K.real
+    mu_i3 = np.argwhere(np.abs(K_real) > 1e-12)
+    return mu_i3 + np.array([l * l, l1 * l1, l2 * l2]), K_real[tuple(mu_i3.T)]

@@ -13,6 +13,7 @@ from potscope.core.descriptors.coulomb import CoulombMatrix
 from potscope.core.descriptors.distances import SortedDistances
 from potscope.core.descriptors.ewald import EwaldMatrix
 from potscope.core.descriptors.sine import SineMatrix
+from potscope.core.descriptors.so3 import BispectrumSO3, PowerSpectrumSO3
 from potscope.core.descriptors.soap import SOAP
 
 REGISTRY: dict[str, type[Descriptor]] = {
@@ -20,6 +21,8 @@ REGISTRY: dict[str, type[Descriptor]] = {
     for cls in (
         SOAP,
         Bispectrum,
+        PowerSpectrumSO3,
+        BispectrumSO3,
         ACSF,
         WeightedACSF,
         ElementACSF,
@@ -36,12 +39,14 @@ __all__ = [
     "REGISTRY",
     "SOAP",
     "Bispectrum",
+    "BispectrumSO3",
     "CartesianCoordinates",
     "CoulombMatrix",
     "Descriptor",
     "ElementACSF",
     "EwaldMatrix",
     "LocalDescriptor",
+    "PowerSpectrumSO3",
     "SineMatrix",
     "SortedDistances",
     "WeightedACSF",
