@@ -15,11 +15,13 @@ from potscope.core.descriptors.ewald import EwaldMatrix
 from potscope.core.descriptors.sine import SineMatrix
 from potscope.core.descriptors.so3 import BispectrumSO3, PowerSpectrumSO3
 from potscope.core.descriptors.soap import SOAP
+from potscope.core.descriptors.soap_average import AverageSOAP
 
 REGISTRY: dict[str, type[Descriptor]] = {
     cls.__name__: cls
     for cls in (
         SOAP,
+        AverageSOAP,
         Bispectrum,
         PowerSpectrumSO3,
         BispectrumSO3,
@@ -38,6 +40,7 @@ __all__ = [
     "ACSF",
     "REGISTRY",
     "SOAP",
+    "AverageSOAP",
     "Bispectrum",
     "BispectrumSO3",
     "CartesianCoordinates",

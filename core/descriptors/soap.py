@@ -9,7 +9,7 @@ import numpy as np
 
 from potscope.core._types import Array
 from potscope.core.descriptors.base import LocalDescriptor
-from potscope.core.descriptors.soap_expansion import Density, DensityExpansion, coefficient_gradient, power_spectrum
+from potscope.core.descriptors.soap_expansion import Density, DensityExpansion
 from potscope.core.features import Features
 from potscope.core.pairs import Pairs
 
@@ -79,15 +79,10 @@ class SOAP(DensityExpansion, LocalDescriptor):
 
     def compute_pairs(self, pairs: Pairs) -> Features:
         """Values from a neighbour list that reaches at least to `reach`."""
-        tables, names = self.tables(), self.names
-        density = Density.of(tables, pairs, self.species_of(pairs.numbers_n))
-        values_nf = power_spectrum(tables, density.c, pairs.n_atoms, len(names))
-        own_n = np.arange(pairs.n_atoms)
-
-        def adjoint(g_nf: Array) -> Array:
-            return density.gradient(coefficient_gradient(tables, density.c, g_nf), own_n)
+        names = self.names
+        density = Density.of(self.tables(), pairs, self.species_of(pairs.numbers_n), len(names))
 
         def jacobian() -> Array:
-            return density.jacobian(density.c, own_n, np.ones(pairs.n_atoms), len(names))
+            return density.jacobian(density.c, np.arange(pairs.n_atoms), np.ones(pairs.n_atoms))
 
-        return Features(values_nf, names, pairs, pairs.i_p, pairs.structure_n, adjoint, jacobian)
+        return Features(density.values_nf, names, pairs, pairs.i_p, pairs.structure_n, density.pull_back, jacobian)

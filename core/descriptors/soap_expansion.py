@@ -100,6 +100,16 @@ class Tables:
     blocks_iz: IntArray
     scale_l: Array
 
+    @property
+    def arguments(self) -> tuple[Expansion, IntArray, Array]:
+        """As the kernels take them."""
+        return self.expansion, self.blocks_iz, self.scale_l
+
+    @property
+    def row_size(self) -> int:
+        """How many coefficients an atom has."""
+        return self.expansion.n_channels * (self.expansion.l_max + 1) ** 2 * self.expansion.n_pad
+
 
 def channel_pairs(n_species: int, compression: str) -> list[tuple[int, int]]:
     """The pairs of channels that a power spectrum has; the channel `n_species` is the sum of the others."""
@@ -164,7 +174,7 @@ def _tables(settings: DensityExpansion) -> Tables:
 
 @dataclass(frozen=True)
 class Density:
-    """Density coefficients about the atoms of a list of pairs.
+    """Density coefficients about the atoms of a list of pairs, and their power spectra.
 
     Attributes
     ----------
@@ -174,49 +184,67 @@ class Density:
         What was expanded, and the position of each neighbour's element among the species.
     c
         Coefficients, flat; see `soap_kernels`.
+    values_nf
+        Power spectrum of each atom.
     """
 
     tables: Tables
     pairs: Pairs
     species_p: IntArray
     c: Array
+    values_nf: Array
 
     @classmethod
-    def of(cls, tables: Tables, pairs: Pairs, species_n: IntArray) -> Density:
+    def of(cls, tables: Tables, pairs: Pairs, species_n: IntArray, n_features: int) -> Density:
         """Expand the neighbours of every atom."""
         species_p = species_n[pairs.j_p]
-        c = room(tables, pairs.n_atoms)
+        c, values_nf = room(tables, pairs.n_atoms), np.empty((pairs.n_atoms, n_features))
         over_atoms(
-            soap_kernels.density,
+            soap_spectrum.values_of_atoms,
             pairs.n_atoms,
             pairs.first_n,
             species_n,
             species_p,
             pairs.D_pc,
-            tables.expansion,
+            *tables.arguments,
             c,
+            values_nf,
         )
-        return cls(tables, pairs, species_p, c)
+        return cls(tables, pairs, species_p, c, values_nf)
 
-    def gradient(self, h: Array, owner_n: IntArray) -> Array:
-        r""":math:`\partial E/\partial\mathbf D_p` from the gradient by the coefficients that each atom is part of."""
+    def pull_back(self, g_nf: Array) -> Array:
+        r""":math:`\partial E/\partial\mathbf D_p` from the gradient by the atoms' power spectra."""
+        return self._through_pairs(soap_spectrum.gradient_of_atoms, *self.tables.arguments, self.c, g_nf)
+
+    def pull_back_coefficients(self, h: Array, owner_n: IntArray) -> Array:
+        r""":math:`\partial E/\partial\mathbf D_p` from the gradient by the coefficients that atom n is part of."""
+        return self._through_pairs(soap_kernels.pull_back, self.tables.expansion, h, owner_n=owner_n, extra=(0,))
+
+    def _through_pairs(
+        self,
+        function: Callable[..., None],
+        *arguments: object,
+        owner_n: IntArray | None = None,
+        extra: tuple[int, ...] = (),
+    ) -> Array:
         dE_dD_pc = np.empty_like(self.pairs.D_pc)
+        own_n = np.arange(self.pairs.n_atoms) if owner_n is None else owner_n
         over_atoms(
-            soap_kernels.pull_back,
+            function,
             self.pairs.n_atoms,
             self.pairs.first_n,
-            owner_n,
+            own_n,
+            *extra,
             self.species_p,
             self.pairs.D_pc,
-            self.tables.expansion,
-            h,
+            *arguments,
             dE_dD_pc,
         )
         return dE_dD_pc
 
-    def jacobian(self, c: Array, owner_n: IntArray, scale_n: Array, n_features: int) -> Array:
+    def jacobian(self, c: Array, owner_n: IntArray, scale_n: Array) -> Array:
         r""":math:`\partial p_r/\partial\mathbf D_p` of the spectrum of `c`, where atom n counts by `scale_n`."""
-        J_pcf = np.empty((len(self.pairs.D_pc), 3, n_features))
+        J_pcf = np.empty((len(self.pairs.D_pc), 3, self.values_nf.shape[1]))
         over_atoms(
             soap_spectrum.jacobian,
             self.pairs.n_atoms,
@@ -225,10 +253,8 @@ class Density:
             scale_n,
             self.species_p,
             self.pairs.D_pc,
-            self.tables.expansion,
+            *self.tables.arguments,
             c,
-            self.tables.blocks_iz,
-            self.tables.scale_l,
             J_pcf,
         )
         return J_pcf
@@ -236,41 +262,4 @@ class Density:
 
 def room(tables: Tables, n_rows: int) -> Array:
     """Room for the coefficients of some rows, with the slack that the kernels need."""
-    return np.empty(n_rows * row_size(tables) + LANES)
-
-
-def row_size(tables: Tables) -> int:
-    """How many coefficients a row has."""
-    expansion = tables.expansion
-    return expansion.n_channels * (expansion.l_max + 1) ** 2 * expansion.n_pad
-
-
-def power_spectrum(tables: Tables, c: Array, n_rows: int, n_features: int) -> Array:
-    """Power spectrum of rows of coefficients, shape (rows, features)."""
-    values_rf = np.empty((n_rows, n_features))
-    over_atoms(
-        soap_spectrum.power_spectrum,
-        n_rows,
-        c,
-        tables.expansion,
-        tables.blocks_iz,
-        tables.scale_l,
-        values_rf,
-    )
-    return values_rf
-
-
-def coefficient_gradient(tables: Tables, c: Array, g_rf: Array) -> Array:
-    """Gradient by the coefficients from that by the power spectrum, laid out as the coefficients."""
-    h = room(tables, len(g_rf))
-    over_atoms(
-        soap_spectrum.coefficient_gradient,
-        len(g_rf),
-        c,
-        tables.expansion,
-        tables.blocks_iz,
-        tables.scale_l,
-        g_rf,
-        h,
-    )
-    return h
+    return np.empty(n_rows * tables.row_size + LANES)

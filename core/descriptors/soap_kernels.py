@@ -266,6 +266,7 @@ def pull_back(
     stop: int,
     first_n: IntArray,
     owner_n: IntArray,
+    first_owner: int,
     species_p: IntArray,
     D_pc: Array,
     expansion: Expansion,
@@ -274,7 +275,8 @@ def pull_back(
 ) -> None:
     r""":math:`\partial E/\partial\mathbf D_p` from :math:`h = \partial E/\partial c`, without building a Jacobian.
 
-    With :math:`W_{ln} = \sum_m Y_{lm} h_{nlm}` and :math:`\mathbf V_{ln} = \sum_m \nabla R_{lm} h_{nlm}`,
+    `h` begins with the row `first_owner`. With :math:`W_{ln} = \sum_m Y_{lm} h_{nlm}` and
+    :math:`\mathbf V_{ln} = \sum_m \nabla R_{lm} h_{nlm}`,
 
     .. math::
         \frac{\partial E}{\partial\mathbf D}
@@ -303,7 +305,7 @@ def pull_back(
             solid_gradients(u_cq, l_max, recurrence_t, P_tq, cos_mq, sin_mq, dR_ckq)
             radial_rows_and_slopes(count, r_q, kind, smooth_from, reach, weighting, coefficients, step, f_qr, df_qr)
             for q in range(count):
-                at = (owner_n[n] * n_channels + species_p[first + q]) * n_k * n_pad
+                at = ((owner_n[n] - first_owner) * n_channels + species_p[first + q]) * n_k * n_pad
                 along, x, y, z = pulled(q, Y_kq, dR_ckq, f_qr, df_qr, 1.0 / r_q[q], l_max, n_pad, h, at)
                 dE_dD_pc[first + q, 0] = u_cq[0, q] * along + x / r_q[q]
                 dE_dD_pc[first + q, 1] = u_cq[1, q] * along + y / r_q[q]

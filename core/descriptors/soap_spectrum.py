@@ -12,8 +12,16 @@ import numpy as np
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
 from potscope.core.descriptors.soap_angular import azimuthal, directions, harmonics, legendre, solid_gradients
-from potscope.core.descriptors.soap_kernels import Expansion, angular_buffers, radial_rows_and_slopes
+from potscope.core.descriptors.soap_kernels import (
+    Expansion,
+    angular_buffers,
+    density,
+    pull_back,
+    radial_rows_and_slopes,
+)
 from potscope.core.simd import LANES, fma, load, splat, store
+
+ATOMS_AT_A_TIME = 16  # coefficients of so many stay in the nearest caches
 
 
 @kernel
@@ -86,15 +94,17 @@ def coefficient_gradient(
     blocks_iz: IntArray,
     scale_l: Array,
     g_rf: Array,
+    first_row: int,
     h: Array,
 ) -> None:
-    r""":math:`h = \partial E/\partial c` from :math:`\partial E/\partial p`, in the channels of the species."""
+    r""":math:`h = \partial E/\partial c` from :math:`\partial E/\partial p`; `h` begins with the row `first_row`."""
     l_max, n_max, n_pad = expansion.l_max, expansion.n_max, expansion.n_pad
     n_species, n_channels = expansion.n_species, expansion.n_channels
     size = (l_max + 1) ** 2 * n_pad
     G_ab, T_ab = np.zeros((n_pad, n_pad)), np.zeros((n_pad, n_pad))
     for row in range(start, stop):
-        for i in range(row * n_channels * size, (row + 1) * n_channels * size, LANES):
+        begin = (row - first_row) * n_channels * size
+        for i in range(begin, begin + n_channels * size, LANES):
             store(h, i, splat(0.0))
         f = 0
         for i in range(len(blocks_iz)):
@@ -102,11 +112,11 @@ def coefficient_gradient(
             left, right = (row * n_channels + z) * size, (row * n_channels + w) * size
             for l in range(l_max + 1):
                 f = spread(z == w, scale_l[l], n_max, g_rf[row], f, G_ab, T_ab)
-                add_product(l, n_max, n_pad, c, left, G_ab, h, right)
+                add_product(l, n_max, n_pad, c, left, G_ab, h, begin + w * size)
                 if z != w:
-                    add_product(l, n_max, n_pad, c, right, T_ab, h, left)
+                    add_product(l, n_max, n_pad, c, right, T_ab, h, begin + z * size)
         if n_channels > n_species:
-            add_gradient_of_sum(row * n_channels * size, size, n_species, h)
+            add_gradient_of_sum(begin, size, n_species, h)
 
 
 @kernel
@@ -115,6 +125,51 @@ def add_gradient_of_sum(at: int, size: int, n_species: int, h: Array) -> None:
     for z in range(n_species):
         for i in range(0, size, LANES):
             store(h, at + z * size + i, load(h, at + z * size + i) + load(h, at + n_species * size + i))
+
+
+@kernel
+def values_of_atoms(
+    start: int,
+    stop: int,
+    first_n: IntArray,
+    species_n: IntArray,
+    species_p: IntArray,
+    D_pc: Array,
+    expansion: Expansion,
+    blocks_iz: IntArray,
+    scale_l: Array,
+    c: Array,
+    values_nf: Array,
+) -> None:
+    """Density and power spectrum of some atoms at a time, while the coefficients are in the cache."""
+    for first in range(start, stop, ATOMS_AT_A_TIME):
+        last = min(first + ATOMS_AT_A_TIME, stop)
+        density(first, last, first_n, species_n, species_p, D_pc, expansion, c)
+        power_spectrum(first, last, c, expansion, blocks_iz, scale_l, values_nf)
+
+
+@kernel
+def gradient_of_atoms(
+    start: int,
+    stop: int,
+    first_n: IntArray,
+    owner_n: IntArray,
+    species_p: IntArray,
+    D_pc: Array,
+    expansion: Expansion,
+    blocks_iz: IntArray,
+    scale_l: Array,
+    c: Array,
+    g_nf: Array,
+    dE_dD_pc: Array,
+) -> None:
+    """`coefficient_gradient` and `pull_back` of some atoms at a time; `owner_n` says that each owns its row."""
+    size = expansion.n_channels * (expansion.l_max + 1) ** 2 * expansion.n_pad
+    h = np.empty(ATOMS_AT_A_TIME * size)
+    for first in range(start, stop, ATOMS_AT_A_TIME):
+        last = min(first + ATOMS_AT_A_TIME, stop)
+        coefficient_gradient(first, last, c, expansion, blocks_iz, scale_l, g_nf, first, h)
+        pull_back(first, last, first_n, owner_n, first, species_p, D_pc, expansion, h, dE_dD_pc)
 
 
 @kernel
@@ -214,9 +269,9 @@ def jacobian(
     species_p: IntArray,
     D_pc: Array,
     expansion: Expansion,
-    c: Array,
     blocks_iz: IntArray,
     scale_l: Array,
+    c: Array,
     J_pcf: Array,
 ) -> None:
     r""":math:`\partial p/\partial\mathbf D_p` times `scale_n`; a neighbour moves only the blocks that it is in."""
