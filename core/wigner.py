@@ -38,11 +38,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import factorial, prod, sqrt
+from typing import Any
 
 import numpy as np
 
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
+from potscope.core.simd import LANES, fma, load, splat, store
+
+ENTRY = 2 * LANES
+"""Numbers that a complex entry takes for eight points: their real parts, then their imaginary parts."""
 
 
 def first_of_all_rows(twojmax: int) -> IntArray:
@@ -114,48 +119,39 @@ def _racah_sum(p: int, q: int, u: int, v: int, s: int) -> Fraction:
 
 
 @kernel
-def next_polynomials(
-    j: int,
-    n: int,
-    ar_q: Array,
-    ai_q: Array,
-    br_q: Array,
-    bi_q: Array,
-    oldr_kq: Array,
-    oldi_kq: Array,
-    newr_kq: Array,
-    newi_kq: Array,
-) -> None:
-    """Half rows of :math:`P^j`, j > 0, at the first `n` points, from those of j − 1: real and imaginary parts."""
-    end = np.uint64(n)
-    for row in range((j + 1) // 2):
-        k, below = row * (j + 1), row * j
-        for q in range(end):
-            newr_kq[k, q] = ar_q[q] * oldr_kq[below, q] + ai_q[q] * oldi_kq[below, q]
-            newi_kq[k, q] = ar_q[q] * oldi_kq[below, q] - ai_q[q] * oldr_kq[below, q]
-        for m in range(1, j):
-            for q in range(end):
-                ar, ai, br, bi = ar_q[q], ai_q[q], br_q[q], bi_q[q]
-                pr, pi = oldr_kq[below + m, q], oldi_kq[below + m, q]
-                sr, si = oldr_kq[below + m - 1, q], oldi_kq[below + m - 1, q]
-                newr_kq[k + m, q] = ar * pr + ai * pi - br * sr - bi * si
-                newi_kq[k + m, q] = ar * pi - ai * pr - br * si + bi * sr
-        for q in range(end):
-            newr_kq[k + j, q] = -br_q[q] * oldr_kq[below + j - 1, q] - bi_q[q] * oldi_kq[below + j - 1, q]
-            newi_kq[k + j, q] = bi_q[q] * oldr_kq[below + j - 1, q] - br_q[q] * oldi_kq[below + j - 1, q]
-    if j % 2 == 0:
-        row = j // 2
-        k, below = row * (j + 1), (row - 1) * j
-        for q in range(end):
-            newr_kq[k, q] = br_q[q] * oldr_kq[below, q] - bi_q[q] * oldi_kq[below, q]
-            newi_kq[k, q] = br_q[q] * oldi_kq[below, q] + bi_q[q] * oldr_kq[below, q]
-        for m in range(1, j):
-            for q in range(end):
-                ar, ai, br, bi = ar_q[q], ai_q[q], br_q[q], bi_q[q]
-                pr, pi = oldr_kq[below + m, q], oldi_kq[below + m, q]
-                sr, si = oldr_kq[below + m - 1, q], oldi_kq[below + m - 1, q]
-                newr_kq[k + m, q] = br * pr - bi * pi + ar * sr - ai * si
-                newi_kq[k + m, q] = br * pi + bi * pr + ar * si + ai * sr
-        for q in range(end):
-            newr_kq[k + j, q] = ar_q[q] * oldr_kq[below + j - 1, q] - ai_q[q] * oldi_kq[below + j - 1, q]
-            newi_kq[k + j, q] = ar_q[q] * oldi_kq[below + j - 1, q] + ai_q[q] * oldr_kq[below + j - 1, q]
+def next_polynomials(j: int, ar: Any, ai: Any, br: Any, bi: Any, below: int, here: int, P_v: Array) -> None:
+    """Half rows of :math:`P^j` for j > 0, placed from `here` on, from those of j − 1 at `below`; see `polynomials`."""
+    for row in range(j // 2 + 1):
+        # in the middle row of an even j by the second recurrence, a* and −b* being b and a there
+        middle = 2 * row == j
+        cr, ci, dr, di = (br, bi, ar, ai) if middle else (ar, splat(0.0) - ai, splat(0.0) - br, bi)
+        p, v = below + (row - 1 if middle else row) * j * ENTRY, here + row * (j + 1) * ENTRY
+        sr = si = splat(0.0)
+        for _ in range(j):
+            pr, pi = load(P_v, p), load(P_v, p + LANES)
+            store(P_v, v, fma(cr, pr, fma(dr, sr, splat(0.0) - ci * pi - di * si)))
+            store(P_v, v + LANES, fma(cr, pi, fma(ci, pr, fma(dr, si, di * sr))))
+            sr, si = pr, pi
+            p += ENTRY
+            v += ENTRY
+        store(P_v, v, dr * sr - di * si)
+        store(P_v, v + LANES, dr * si + di * sr)
+
+
+@kernel
+def polynomials(first_j: IntArray, ar: Any, ai: Any, br: Any, bi: Any, P_v: Array) -> None:
+    r"""All :math:`P^j_{m'm}` of half rows at eight points of the sphere.
+
+    Parameters
+    ----------
+    first_j
+        From `first_of_half_rows`.
+    ar, ai, br, bi
+        Real and imaginary parts of a and b, `Lanes`.
+    P_v
+        Written: of each entry eight real parts, then eight imaginary parts, flat.
+    """
+    store(P_v, 0, splat(1.0))
+    store(P_v, LANES, splat(0.0))
+    for j in range(1, len(first_j) - 1):
+        next_polynomials(j, ar, ai, br, bi, first_j[j - 1] * ENTRY, first_j[j] * ENTRY, P_v)

@@ -55,7 +55,7 @@ class Bispectrum(LocalDescriptor):
     symbol                      here
     ==========================  ===================================================================
     :math:`a, b, f_c`           `bispectrum_kernels.to_sphere`; times the inner switching, if chosen
-    :math:`U(a, b)`             `wigner.next_polynomials`
+    :math:`U(a, b)`             `wigner.polynomials`
     :math:`U`                   `bispectrum_kernels.density`
     :math:`C`                   `wigner.clebsch_gordan`
     :math:`B + B^0`             `bispectrum_coupling.invariants`
@@ -200,7 +200,6 @@ class Bispectrum(LocalDescriptor):
             element_n,
             element_p,
             point_px,
-            self.twojmax,
             tables.first_half_j,
             tables.norm_k,
             self.wselfallflag,
@@ -225,7 +224,6 @@ class Bispectrum(LocalDescriptor):
                 pairs.first_n,
                 element_p,
                 point_px,
-                self.twojmax,
                 tables.first_half_j,
                 tables.norm_k,
                 Y_nexk,

@@ -28,7 +28,6 @@ import numpy as np
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
 from potscope.core.descriptors.bispectrum_coupling import (
-    ENTRY,
     FIRST_TRIPLE,
     J1,
     J2,
@@ -43,6 +42,7 @@ from potscope.core.descriptors.bispectrum_coupling import (
     without,
 )
 from potscope.core.simd import LANES, fma, load, splat, store
+from potscope.core.wigner import ENTRY
 
 
 @kernel

@@ -25,8 +25,7 @@ import numpy as np
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
 from potscope.core.simd import LANES, fma, load, splat, store
-
-ENTRY = 2 * LANES
+from potscope.core.wigner import ENTRY
 
 FIRST_TRIPLE, N_J, LOWEST_J, J1, J2 = range(5)
 """Columns of a pair of momenta j₁ ≥ j₂: its triples are consecutive, with j ≥ j₁ in steps of 2."""

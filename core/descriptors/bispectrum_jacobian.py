@@ -12,6 +12,8 @@ Axes as in `bispectrum_kernels` and `bispectrum_coupling`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from potscope.core._types import Array, IntArray
@@ -19,37 +21,41 @@ from potscope.core.compiled import kernel
 from potscope.core.descriptors.bispectrum_adjoint import couple_back, unfill
 from potscope.core.descriptors.bispectrum_coupling import FIRST_TRIPLE, LOWEST_J, N_J, fill, lanes_room
 from potscope.core.descriptors.bispectrum_kernels import (
-    A_IMAGINARY,
     A_REAL,
     ANGLE_SLOPE,
-    B_IMAGINARY,
-    B_REAL,
     COLUMNS,
     DISTANCE,
     SINE,
     WEIGHT,
     WEIGHT_SLOPE,
     X,
-    first_polynomial,
+    Y,
+    Z,
+    at,
     gather,
+    polynomials_of,
     widest,
 )
-from potscope.core.simd import LANES
-from potscope.core.wigner import next_polynomials
+from potscope.core.simd import LANES, fma, load, splat, store
+from potscope.core.wigner import ENTRY
 
 
 @kernel
-def point_slopes(n: int, point_xq: Array, slope_xcq: Array) -> None:
-    """Derivatives of the real and imaginary parts of a and b by the vector to the neighbour."""
-    for q in range(n):
-        cosine, sine = point_xq[A_REAL, q], point_xq[SINE, q]
-        turn, across = point_xq[ANGLE_SLOPE, q], sine / point_xq[DISTANCE, q]
-        for c in range(3):
-            u = point_xq[X + c, q]
-            slope_xcq[A_REAL, c, q] = -sine * turn * u
-            for x, axis, sign in ((A_IMAGINARY, 2, -1.0), (B_REAL, 1, 1.0), (B_IMAGINARY, 0, -1.0)):
-                v = point_xq[X + axis, q]
-                slope_xcq[x, c, q] = sign * (cosine * turn * u * v + across * ((1.0 if axis == c else 0.0) - u * v))
+def point_slopes(c: int, q: int, point_xq: Array) -> tuple[Any, Any, Any, Any]:
+    """Derivatives of the real and imaginary parts of a and b by one component of the vectors to eight neighbours."""
+    cosine, sine, turn = at(A_REAL, q, point_xq), at(SINE, q, point_xq), at(ANGLE_SLOPE, q, point_xq)
+    u, across = at(X + c, q, point_xq), sine / at(DISTANCE, q, point_xq)
+    # sine times the direction: along the vector with the angle, across it by turning
+    shared = u * (cosine * turn - across)
+    x, y, z = shared * at(X, q, point_xq), shared * at(Y, q, point_xq), shared * at(Z, q, point_xq)
+    if c == 0:
+        x = x + across
+    elif c == 1:
+        y = y + across
+    else:
+        z = z + across
+    zero = splat(0.0)
+    return zero - sine * turn * u, zero - z, y, zero - x
 
 
 @kernel
@@ -64,42 +70,35 @@ def source(j: int, row: int, m: int, factor: float, first_j: IntArray) -> tuple[
 
 
 @kernel
-def gradients(
-    n: int,
-    j: int,
-    first_j: IntArray,
-    norm_k: Array,
-    point_xq: Array,
-    slope_xcq: Array,
-    Pr_kq: Array,
-    Pi_kq: Array,
-    dU_cxkq: Array,
-) -> None:
-    """Derivatives of the weighted U of one j by the vectors to the neighbours; polynomials as in `wigner`."""
-    end = np.uint64(n)
-    weight_q, weight_slope_q = point_xq[WEIGHT], point_xq[WEIGHT_SLOPE]
-    for row in range(j // 2 + 1):
-        for m in range(j + 1):
-            k = first_j[j] + row * (j + 1) + m
-            k1, r1, i1 = source(j - 1, row, m, float(j - row), first_j)
-            k2, r2, i2 = source(j - 1, row, m - 1, float(row - j), first_j)
-            k3, r3, i3 = source(j - 1, row - 1, m - 1, float(row), first_j)
-            k4, r4, i4 = source(j - 1, row - 1, m, float(row), first_j)
-            for c in range(3):
-                ar_q, ai_q, br_q, bi_q = slope_xcq[0, c], slope_xcq[1, c], slope_xcq[2, c], slope_xcq[3, c]
-                u_q, real_q, imaginary_q = point_xq[X + c], dU_cxkq[c, 0, k], dU_cxkq[c, 1, k]
-                for q in range(end):
-                    conjugate_r, conjugate_i = r1 * Pr_kq[k1, q], i1 * Pi_kq[k1, q]
-                    plain_r, plain_i = r3 * Pr_kq[k3, q], i3 * Pi_kq[k3, q]
-                    real = (plain_r + conjugate_r) * ar_q[q] - (plain_i - conjugate_i) * ai_q[q]
-                    imaginary = (plain_i + conjugate_i) * ar_q[q] + (plain_r - conjugate_r) * ai_q[q]
-                    conjugate_r, conjugate_i = r2 * Pr_kq[k2, q], i2 * Pi_kq[k2, q]
-                    plain_r, plain_i = r4 * Pr_kq[k4, q], i4 * Pi_kq[k4, q]
-                    real += (plain_r + conjugate_r) * br_q[q] - (plain_i - conjugate_i) * bi_q[q]
-                    imaginary += (plain_i + conjugate_i) * br_q[q] + (plain_r - conjugate_r) * bi_q[q]
-                    slope = weight_slope_q[q] * u_q[q]
-                    real_q[q] = norm_k[k] * (weight_q[q] * real + slope * Pr_kq[k, q])
-                    imaginary_q[q] = norm_k[k] * (weight_q[q] * imaginary + slope * Pi_kq[k, q])
+def gradients(q: int, point_xq: Array, first_j: IntArray, norm_k: Array, P_v: Array, dU_v: Array) -> None:
+    """Derivatives of the weighted U by the vectors to eight neighbours, flat, one component after the other."""
+    weight = at(WEIGHT, q, point_xq)
+    for c in range(3):
+        ar, ai, br, bi = point_slopes(c, q, point_xq)
+        ar, ai, br, bi = weight * ar, weight * ai, weight * br, weight * bi
+        slope = at(WEIGHT_SLOPE, q, point_xq) * at(X + c, q, point_xq)
+        for j in range(len(first_j) - 1):
+            for row in range(j // 2 + 1):
+                for m in range(j + 1):
+                    k = first_j[j] + row * (j + 1) + m
+                    pr, pi = entry(P_v, source(j - 1, row, m, float(j - row), first_j))
+                    qr, qi = entry(P_v, source(j - 1, row - 1, m - 1, float(row), first_j))
+                    real = (qr + pr) * ar - (qi - pi) * ai
+                    imaginary = (qi + pi) * ar + (qr - pr) * ai
+                    pr, pi = entry(P_v, source(j - 1, row, m - 1, float(row - j), first_j))
+                    qr, qi = entry(P_v, source(j - 1, row - 1, m, float(row), first_j))
+                    real = real + (qr + pr) * br - (qi - pi) * bi
+                    imaginary = imaginary + (qi + pi) * br + (qr - pr) * bi
+                    norm, v = splat(norm_k[k]), (c * len(norm_k) + k) * ENTRY
+                    store(dU_v, v, norm * fma(slope, load(P_v, k * ENTRY), real))
+                    store(dU_v, v + LANES, norm * fma(slope, load(P_v, k * ENTRY + LANES), imaginary))
+
+
+@kernel
+def entry(P_v: Array, place: tuple[int, float, float]) -> tuple[Any, Any]:
+    """Real and imaginary part of an entry with its factors, as `source` gives them."""
+    k, real, imaginary = place
+    return splat(real) * load(P_v, k * ENTRY), splat(imaginary) * load(P_v, k * ENTRY + LANES)
 
 
 @kernel
@@ -136,14 +135,30 @@ def one_by_one(
 
 
 @kernel
-def contract(n: int, begin: int, stop: int, y_xk: Array, dU_cxkq: Array, J_cq: Array) -> None:
-    """Add the entries from `begin` to `stop`."""
-    end = np.uint64(n)
-    for c in range(3):
-        for k in range(begin, stop):
-            real, imaginary = y_xk[0, k], y_xk[1, k]
-            for q in range(end):
-                J_cq[c, q] += real * dU_cxkq[c, 0, k, q] + imaginary * dU_cxkq[c, 1, k, q]
+def contract(begin: int, stop: int, n_k: int, y_xk: Array, dU_v: Array, x: Any, y: Any, z: Any) -> tuple[Any, Any, Any]:
+    """Add the entries from `begin` to `stop`, of each component."""
+    for k in range(begin, stop):
+        real, imaginary, v = y_xk[0, k], y_xk[1, k], k * ENTRY
+        x = fma(imaginary, load(dU_v, v + LANES), fma(real, load(dU_v, v), x))
+        v += n_k * ENTRY
+        y = fma(imaginary, load(dU_v, v + LANES), fma(real, load(dU_v, v), y))
+        v += n_k * ENTRY
+        z = fma(imaginary, load(dU_v, v + LANES), fma(real, load(dU_v, v), z))
+    return x, y, z
+
+
+@kernel
+def one_feature(j1: int, j2: int, j: int, first_j: IntArray, y_xk: Array, dU_v: Array, J_cv: Array) -> None:
+    """The derivatives of one invariant by the vectors to eight neighbours."""
+    n_k, x, y, z = first_j[-1], splat(0.0), splat(0.0), splat(0.0)
+    x, y, z = contract(first_j[j1], first_j[j1 + 1], n_k, y_xk, dU_v, x, y, z)
+    if j2 != j1:
+        x, y, z = contract(first_j[j2], first_j[j2 + 1], n_k, y_xk, dU_v, x, y, z)
+    if j != j1:
+        x, y, z = contract(first_j[j], first_j[j + 1], n_k, y_xk, dU_v, x, y, z)
+    store(J_cv, 0, x)
+    store(J_cv, LANES, y)
+    store(J_cv, 2 * LANES, z)
 
 
 @kernel
@@ -164,12 +179,11 @@ def jacobian(
     J_pcf: Array,
 ) -> None:
     """All derivatives, see the module; a neighbour moves only the invariants of its element."""
-    n_elements, twojmax, n_triples, n_k = U_nexk.shape[1], len(first_j) - 2, len(first_c_t), len(norm_k)
+    n_elements, n_triples, n_k = U_nexk.shape[1], len(first_c_t), len(norm_k)
     most = widest(start, stop, first_n)
-    pair_q, point_xq, slope_xcq = np.empty(most, np.int64), np.empty((COLUMNS, most)), np.empty((4, 3, most))
-    Pr_kq, Pi_kq, dU_cxkq = np.empty((n_k, most)), np.empty((n_k, most)), np.empty((3, 2, n_k, most))
+    pair_q, point_xq, J_cv = np.empty(most, np.int64), np.empty((COLUMNS, most)), np.empty((3, LANES))
+    P_v, dU_v = np.empty(n_k * ENTRY), np.empty(3 * n_k * ENTRY)
     Y_flexk = np.empty((J_pcf.shape[2], LANES, n_elements, 2, n_k))
-    J_cq = np.empty((3, most))
     J_pcf[first_n[start] : first_n[stop]] = 0.0
     for n in range(start, stop):
         lane = (n - start) % LANES
@@ -177,44 +191,16 @@ def jacobian(
             one_by_one(n, stop, pair_gx, first_c_t, C_c, first_j, first_half_j, U_nexk, Y_flexk)
         for e in range(n_elements):
             size = gather(first_n[n], first_n[n + 1], e, element_p, point_px, pair_q, point_xq)
-            if size == 0:
-                continue
-            point_slopes(size, point_xq, slope_xcq)
-            first_polynomial(size, Pr_kq, Pi_kq)
-            gradients(size, 0, first_half_j, norm_k, point_xq, slope_xcq, Pr_kq, Pi_kq, dU_cxkq)
-            for j in range(1, twojmax + 1):
-                old, new = first_half_j[j - 1], first_half_j[j]
-                next_polynomials(
-                    j,
-                    size,
-                    point_xq[A_REAL],
-                    point_xq[A_IMAGINARY],
-                    point_xq[B_REAL],
-                    point_xq[B_IMAGINARY],
-                    Pr_kq[old:],
-                    Pi_kq[old:],
-                    Pr_kq[new:],
-                    Pi_kq[new:],
-                )
-                gradients(size, j, first_half_j, norm_k, point_xq, slope_xcq, Pr_kq, Pi_kq, dU_cxkq)
-            for f in range(J_pcf.shape[2]):
-                elements, t = f // n_triples, f % n_triples
-                first, second, third = (
-                    elements // n_elements**2,
-                    elements // n_elements % n_elements,
-                    elements % n_elements,
-                )
-                if e not in (first, second, third):
-                    continue
-                J_cq[:, :size] = 0.0
-                j1, j2, j = j_tx[t, 0], j_tx[t, 1], j_tx[t, 2]
-                y_xk = Y_flexk[f, lane, e]
-                contract(size, first_half_j[j1], first_half_j[j1 + 1], y_xk, dU_cxkq, J_cq)
-                if j2 != j1:
-                    contract(size, first_half_j[j2], first_half_j[j2 + 1], y_xk, dU_cxkq, J_cq)
-                if j != j1:
-                    contract(size, first_half_j[j], first_half_j[j + 1], y_xk, dU_cxkq, J_cq)
-                for q in range(size):
-                    if pair_q[q] >= 0:
-                        for c in range(3):
-                            J_pcf[pair_q[q], c, f] = J_cq[c, q]
+            for q in range(0, size, LANES):
+                polynomials_of(q, point_xq, first_half_j, P_v)
+                gradients(q, point_xq, first_half_j, norm_k, P_v, dU_v)
+                for f in range(J_pcf.shape[2]):
+                    three, t = f // n_triples, f % n_triples
+                    others, third = three // n_elements, three % n_elements
+                    if e not in (others // n_elements, others % n_elements, third):
+                        continue
+                    one_feature(j_tx[t, 0], j_tx[t, 1], j_tx[t, 2], first_half_j, Y_flexk[f, lane, e], dU_v, J_cv)
+                    for l in range(LANES):
+                        if pair_q[q + l] >= 0:
+                            for c in range(3):
+                                J_pcf[pair_q[q + l], c, f] = J_cv[c, l]

@@ -1,19 +1,20 @@
 r"""The loops of the bispectrum over neighbours: where they are on the sphere, their density, and the way back.
 
-Axes: n atoms, p pairs, e elements (one, if they are not told apart), k entries of the half rows of all j, f features, c
-Cartesian. Within one atom the neighbours of an element run in the innermost, contiguous axis (q), with weightless ones
-added up to a multiple of `WIDTH`, so that loops over them have no remainder.
+Axes: n atoms, p pairs, e elements (one, if they are not told apart), k entries of the half rows of all j, c Cartesian,
+v anything flat. Within one atom the neighbours of an element run in the innermost, contiguous axis (q), with weightless
+ones added up to a multiple of `LANES`: they are taken eight at a time.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
-from potscope.core.wigner import next_polynomials
-
-WIDTH = 8
+from potscope.core.simd import LANES, fma, load, splat, store, total
+from potscope.core.wigner import ENTRY, polynomials
 
 A_REAL, A_IMAGINARY, B_REAL, B_IMAGINARY, SINE, WEIGHT, WEIGHT_SLOPE, ANGLE_SLOPE, DISTANCE, X, Y, Z = range(12)
 """Columns of what there is to know of a neighbour: point on the sphere, weight and slopes, distance and direction."""
@@ -111,7 +112,7 @@ def gather(
             for x in range(COLUMNS):
                 point_xq[x, n] = point_px[p, x]
             n += 1
-    while n % WIDTH:
+    while n % LANES:
         pair_q[n] = -1
         for x in range(COLUMNS):
             point_xq[x, n] = 0.0
@@ -127,34 +128,25 @@ def widest(start: int, stop: int, first_n: IntArray) -> int:
     most = 0
     for n in range(start, stop):
         most = max(most, first_n[n + 1] - first_n[n])
-    return (most // WIDTH + 1) * WIDTH
+    return (most // LANES + 1) * LANES
 
 
 @kernel
-def room(first_n: IntArray, start: int, stop: int, twojmax: int) -> tuple[IntArray, Array, Array, Array]:
-    """Buffers for the neighbours of an atom and the polynomials, real and imaginary, of two consecutive j."""
-    most = widest(start, stop, first_n)
-    level = (twojmax // 2 + 1) * (twojmax + 1)
-    return np.empty(most, np.int64), np.empty((COLUMNS, most)), np.empty((2, level, most)), np.empty((2, level, most))
+def at(column: int, q: int, point_xq: Array) -> Any:
+    """One column of the eight neighbours from `q` on."""
+    return load(point_xq, column * point_xq.shape[1] + q)
 
 
 @kernel
-def first_polynomial(n: int, Pr_kq: Array, Pi_kq: Array) -> None:
-    """:math:`P^0 = 1`."""
-    for q in range(n):
-        Pr_kq[0, q] = 1.0
-        Pi_kq[0, q] = 0.0
-
-
-@kernel
-def weighted_sums(n: int, rows: int, weight_q: Array, P_kq: Array, sum_k: Array) -> None:
-    """Sums over the neighbours of one level."""
-    end = np.uint64(n)
-    for k in range(rows):
-        total = 0.0
-        for q in range(end):
-            total += weight_q[q] * P_kq[k, q]
-        sum_k[k] = total
+def polynomials_of(q: int, point_xq: Array, first_j: IntArray, P_v: Array) -> None:
+    """The polynomials of the eight neighbours from `q` on."""
+    ar, ai, br, bi = (
+        at(A_REAL, q, point_xq),
+        at(A_IMAGINARY, q, point_xq),
+        at(B_REAL, q, point_xq),
+        at(B_IMAGINARY, q, point_xq),
+    )
+    polynomials(first_j, ar, ai, br, bi, P_v)
 
 
 @kernel
@@ -165,7 +157,6 @@ def density(
     element_n: IntArray,
     element_p: IntArray,
     point_px: Array,
-    twojmax: int,
     first_j: IntArray,
     norm_k: Array,
     wselfall: bool,
@@ -177,99 +168,69 @@ def density(
 
     The atom itself counts for its own element, or with `wselfall` for every one.
     """
-    n_elements = U_nexk.shape[1]
-    pair_q, point_xq, Pr_jkq, Pi_jkq = room(first_n, start, stop, twojmax)
+    most = widest(start, stop, first_n)
+    pair_q, point_xq = np.empty(most, np.int64), np.empty((COLUMNS, most))
+    P_v, sum_v = np.empty(len(norm_k) * ENTRY), np.empty(len(norm_k) * ENTRY)
     for n in range(start, stop):
-        for e in range(n_elements):
+        for e in range(U_nexk.shape[1]):
             U_xk = U_nexk[n, e]
-            size = gather(first_n[n], first_n[n + 1], e, element_p, point_px, pair_q, point_xq)
-            first_polynomial(size, Pr_jkq[0], Pi_jkq[0])
-            for j in range(twojmax + 1):
-                new, old = j % 2, 1 - j % 2
-                if j > 0:
-                    next_polynomials(
-                        j,
-                        size,
-                        point_xq[A_REAL],
-                        point_xq[A_IMAGINARY],
-                        point_xq[B_REAL],
-                        point_xq[B_IMAGINARY],
-                        Pr_jkq[old],
-                        Pi_jkq[old],
-                        Pr_jkq[new],
-                        Pi_jkq[new],
-                    )
-                rows = first_j[j + 1] - first_j[j]
-                weighted_sums(size, rows, point_xq[WEIGHT], Pr_jkq[new], U_xk[0, first_j[j] :])
-                weighted_sums(size, rows, point_xq[WEIGHT], Pi_jkq[new], U_xk[1, first_j[j] :])
+            sum_v[:] = 0.0
+            for q in range(0, gather(first_n[n], first_n[n + 1], e, element_p, point_px, pair_q, point_xq), LANES):
+                polynomials_of(q, point_xq, first_j, P_v)
+                weight = at(WEIGHT, q, point_xq)
+                for v in range(0, len(sum_v), LANES):
+                    store(sum_v, v, fma(weight, load(P_v, v), load(sum_v, v)))
             for k in range(len(norm_k)):
-                U_xk[0, k] *= norm_k[k]
-                U_xk[1, k] *= norm_k[k]
+                U_xk[0, k] = norm_k[k] * total(load(sum_v, k * ENTRY))
+                U_xk[1, k] = norm_k[k] * total(load(sum_v, k * ENTRY + LANES))
             if wselfall or e == element_n[n]:
-                for j in range(twojmax + 1):
+                for j in range(len(first_j) - 1):
                     for row in range(j // 2 + 1):
                         U_xk[0, first_j[j] + row * (j + 2)] += 1.0
 
 
 @kernel
-def add_mirrored(j: int, row: int, m: int, cr: float, ci: float, first_j: IntArray, c_yk: Array) -> None:
-    r"""Add a coefficient of :math:`P^j_{m'm}`, which in the lower rows is ± the conjugate of one in the upper."""
-    if 2 * row <= j:
-        k = first_j[j] + row * (j + 1) + m
-        c_yk[0, k] += cr
-        c_yk[1, k] += ci
-        return
-    k = first_j[j] + (j - row) * (j + 1) + j - m
-    sign = 1.0 if (row + m) % 2 == 0 else -1.0
-    c_yk[2, k] += sign * cr
-    c_yk[3, k] += sign * ci
-
-
-@kernel
-def slopes(twojmax: int, first_j: IntArray, y_xk: Array, A_yk: Array, B_yk: Array) -> None:
-    r"""The function :math:`\operatorname{Re} \sum_k y_k^* P_k` differentiated, as coefficients of the next lower j.
+def slopes(first_j: IntArray, y_xk: Array, c_kx: Array) -> None:
+    r"""The function :math:`\operatorname{Re} \sum_k y_k^* P_k` and its differential, as coefficients.
 
     .. math::
         d = \operatorname{Re}\left(G_a\, da^* + G_b\, db^*\right), \qquad
         G_a = \sum_k \left(A_k P_k + A'_k P_k^*\right), \quad G_b = \sum_k \left(B_k P_k + B'_k P_k^*\right)
 
-    with real and imaginary parts of A and A' in the first axis; then, for the use in real loops, as sums with
-    the real and the imaginary part of P.
+    where, by the derivatives of the polynomials (see `wigner`),
+
+    .. math::
+        A^{j-1}_{m'm} = (j - m')\, y^{j*}_{m'm}, \quad A'^{j-1}_{m'm} = (m'+1)\, y^j_{m'+1,m+1}, \quad
+        B^{j-1}_{m'm} = -(j - m')\, y^{j*}_{m',m+1}, \quad B'^{j-1}_{m'm} = (m'+1)\, y^j_{m'+1,m},
+
+    and, for even j, the middle row of y acts a second time, on the mirror image of :math:`m' = j/2 - 1`. Written are,
+    for each entry, factors of the real and of the imaginary part of P in the function itself, in the real and the
+    imaginary part of G_a, and in those of G_b.
     """
-    A_yk[:] = 0.0
-    B_yk[:] = 0.0
-    for j in range(1, twojmax + 1):
+    for j in range(len(first_j) - 1):
         for row in range(j // 2 + 1):
             for m in range(j + 1):
                 k = first_j[j] + row * (j + 1) + m
-                yr, yi = y_xk[0, k], y_xk[1, k]
-                if m < j:
-                    add_mirrored(j - 1, row, m, (j - row) * yr, -(j - row) * yi, first_j, A_yk)
-                if m > 0:
-                    add_mirrored(j - 1, row, m - 1, -(j - row) * yr, (j - row) * yi, first_j, B_yk)
-                if row > 0:
-                    below = first_j[j - 1] + (row - 1) * j + m
-                    if m > 0:
-                        A_yk[2, below - 1] += row * yr
-                        A_yk[3, below - 1] += row * yi
-                    if m < j:
-                        B_yk[2, below] += row * yr
-                        B_yk[3, below] += row * yi
-    for k in range(first_j[twojmax]):
-        for G_yk in (A_yk, B_yk):
-            cr, ci, dr, di = G_yk[0, k], G_yk[1, k], G_yk[2, k], G_yk[3, k]
-            G_yk[0, k], G_yk[1, k] = cr + dr, ci + di
-            G_yk[2, k], G_yk[3, k] = di - ci, cr - dr
-
-
-@kernel
-def add_products(n: int, rows: int, c_k: Array, d_k: Array, Pr_kq: Array, Pi_kq: Array, total_q: Array) -> None:
-    r"""Add :math:`\sum_k (c_k \operatorname{Re} P_k + d_k \operatorname{Im} P_k)`."""
-    end = np.uint64(n)
-    for k in range(rows):
-        c, d = c_k[k], d_k[k]
-        for q in range(end):
-            total_q[q] += c * Pr_kq[k, q] + d * Pi_kq[k, q]
+                c_kx[k, 0], c_kx[k, 1] = y_xk[0, k], y_xk[1, k]
+                if j + 2 == len(first_j):
+                    continue
+                above = first_j[j + 1] + row * (j + 2) + m
+                factor = float(j + 1 - row)
+                ar, ai = factor * y_xk[0, above], -factor * y_xk[1, above]
+                br, bi = -factor * y_xk[0, above + 1], factor * y_xk[1, above + 1]
+                cr = ci = dr = di = 0.0
+                if 2 * (row + 1) <= j + 1:
+                    above += j + 3
+                    factor = float(row + 1)
+                    cr, ci = factor * y_xk[0, above], factor * y_xk[1, above]
+                    dr, di = factor * y_xk[0, above - 1], factor * y_xk[1, above - 1]
+                if 2 * (row + 1) == j + 1:
+                    middle = first_j[j + 1] + (row + 1) * (j + 2) + j - m
+                    factor = float(row + 1) if (row + 1 + j - m) % 2 == 0 else -float(row + 1)
+                    cr, ci = cr + factor * y_xk[0, middle], ci - factor * y_xk[1, middle]
+                    dr, di = dr - factor * y_xk[0, middle + 1], di + factor * y_xk[1, middle + 1]
+                c_kx[k, 2], c_kx[k, 3], c_kx[k, 4], c_kx[k, 5] = ar + cr, ci - ai, ai + ci, ar - cr
+                c_kx[k, 6], c_kx[k, 7], c_kx[k, 8], c_kx[k, 9] = br + dr, di - bi, bi + di, br - dr
 
 
 @kernel
@@ -279,7 +240,6 @@ def adjoint(
     first_n: IntArray,
     element_p: IntArray,
     point_px: Array,
-    twojmax: int,
     first_j: IntArray,
     norm_k: Array,
     Y_nexk: Array,
@@ -289,69 +249,57 @@ def adjoint(
 
     With :math:`V = \sum_k Y_k \cdot U_k` of one neighbour and its derivatives :math:`G_a`, :math:`G_b` by
     :math:`a^*` and :math:`b^*`, :math:`\mathbf t = (-\operatorname{Im} G_b, \operatorname{Re} G_b, -\operatorname{Im}
-    G_a)`, :math:`C = \operatorname{Re} a` and :math:`S = \sqrt{1 - C^2}`,
+    G_a)`, :math:`C = \operatorname{Re} a` and :math:`S = |\sin\theta|`,
 
     .. math::
         \frac{\partial E}{\partial\mathbf D} = \hat{\mathbf u} \left[w' V + w\,\theta' \left(C\,\mathbf t \cdot
         \hat{\mathbf u} - S \operatorname{Re} G_a\right)\right] + w \frac Sr \left[\mathbf t - \hat{\mathbf u}\,
         (\mathbf t \cdot \hat{\mathbf u})\right]
     """
-    n_elements, n_k = Y_nexk.shape[1], Y_nexk.shape[3]
-    pair_q, point_xq, Pr_jkq, Pi_jkq = room(first_n, start, stop, twojmax)
-    y_xk, A_yk, B_yk = np.empty((2, n_k)), np.empty((4, n_k)), np.empty((4, n_k))
-    total_gq = np.empty((5, point_xq.shape[1]))
+    most = widest(start, stop, first_n)
+    pair_q, point_xq, gradient_cv = np.empty(most, np.int64), np.empty((COLUMNS, most)), np.empty((3, LANES))
+    P_v, y_xk, c_kx = np.empty(len(norm_k) * ENTRY), np.empty((2, len(norm_k))), np.empty((len(norm_k), 10))
     for p in range(first_n[start], first_n[stop]):
         dE_dD_pc[p] = 0.0
     for n in range(start, stop):
-        for e in range(n_elements):
+        for e in range(Y_nexk.shape[1]):
             size = gather(first_n[n], first_n[n + 1], e, element_p, point_px, pair_q, point_xq)
             if size == 0:
                 continue
             for x in range(2):
-                for k in range(n_k):
+                for k in range(len(norm_k)):
                     y_xk[x, k] = norm_k[k] * Y_nexk[n, e, x, k]
-            slopes(twojmax, first_j, y_xk, A_yk, B_yk)
-            total_gq[:, :size] = 0.0
-            first_polynomial(size, Pr_jkq[0], Pi_jkq[0])
-            for j in range(twojmax + 1):
-                new, old = j % 2, 1 - j % 2
-                if j > 0:
-                    next_polynomials(
-                        j,
-                        size,
-                        point_xq[A_REAL],
-                        point_xq[A_IMAGINARY],
-                        point_xq[B_REAL],
-                        point_xq[B_IMAGINARY],
-                        Pr_jkq[old],
-                        Pi_jkq[old],
-                        Pr_jkq[new],
-                        Pi_jkq[new],
-                    )
-                k, rows = first_j[j], first_j[j + 1] - first_j[j]
-                add_products(size, rows, y_xk[0, k:], y_xk[1, k:], Pr_jkq[new], Pi_jkq[new], total_gq[0])
-                if j < twojmax:
-                    add_products(size, rows, A_yk[0, k:], A_yk[2, k:], Pr_jkq[new], Pi_jkq[new], total_gq[1])
-                    add_products(size, rows, A_yk[1, k:], A_yk[3, k:], Pr_jkq[new], Pi_jkq[new], total_gq[2])
-                    add_products(size, rows, B_yk[0, k:], B_yk[2, k:], Pr_jkq[new], Pi_jkq[new], total_gq[3])
-                    add_products(size, rows, B_yk[1, k:], B_yk[3, k:], Pr_jkq[new], Pi_jkq[new], total_gq[4])
-            chain_rule(size, pair_q, point_xq, total_gq, dE_dD_pc)
+            slopes(first_j, y_xk, c_kx)
+            for q in range(0, size, LANES):
+                polynomials_of(q, point_xq, first_j, P_v)
+                chain_rule(q, point_xq, first_j, c_kx, P_v, gradient_cv)
+                for l in range(LANES):
+                    if pair_q[q + l] >= 0:
+                        for c in range(3):
+                            dE_dD_pc[pair_q[q + l], c] = gradient_cv[c, l]
 
 
 @kernel
-def chain_rule(n: int, pair_q: IntArray, point_xq: Array, total_gq: Array, dE_dD_pc: Array) -> None:
-    """From the derivatives by the point on the sphere to those by the vector; see `adjoint`."""
-    for q in range(n):
-        p = pair_q[q]
-        if p < 0:
-            continue
-        x, y, z = point_xq[X, q], point_xq[Y, q], point_xq[Z, q]
-        tx, ty, tz = -total_gq[4, q], total_gq[3, q], -total_gq[2, q]
-        along = tx * x + ty * y + tz * z
-        cosine, sine, weight = point_xq[A_REAL, q], point_xq[SINE, q], point_xq[WEIGHT, q]
-        radial = point_xq[WEIGHT_SLOPE, q] * total_gq[0, q]
-        radial += weight * point_xq[ANGLE_SLOPE, q] * (cosine * along - sine * total_gq[1, q])
-        across = weight * sine / point_xq[DISTANCE, q]
-        dE_dD_pc[p, 0] = x * radial + across * (tx - x * along)
-        dE_dD_pc[p, 1] = y * radial + across * (ty - y * along)
-        dE_dD_pc[p, 2] = z * radial + across * (tz - z * along)
+def chain_rule(q: int, point_xq: Array, first_j: IntArray, c_kx: Array, P_v: Array, gradient_cv: Array) -> None:
+    """Derivatives by the vectors to eight neighbours; see `adjoint`."""
+    V = W = ar = ai = br = bi = sr = si = tr = ti = splat(0.0)
+    for k in range(first_j[-2]):
+        real, imaginary = load(P_v, k * ENTRY), load(P_v, k * ENTRY + LANES)
+        V, W = fma(c_kx[k, 0], real, V), fma(c_kx[k, 1], imaginary, W)
+        ar, sr = fma(c_kx[k, 2], real, ar), fma(c_kx[k, 3], imaginary, sr)
+        ai, si = fma(c_kx[k, 4], real, ai), fma(c_kx[k, 5], imaginary, si)
+        br, tr = fma(c_kx[k, 6], real, br), fma(c_kx[k, 7], imaginary, tr)
+        bi, ti = fma(c_kx[k, 8], real, bi), fma(c_kx[k, 9], imaginary, ti)
+    for k in range(first_j[-2], first_j[-1]):
+        V = fma(c_kx[k, 0], load(P_v, k * ENTRY), V)
+        W = fma(c_kx[k, 1], load(P_v, k * ENTRY + LANES), W)
+    x, y, z = at(X, q, point_xq), at(Y, q, point_xq), at(Z, q, point_xq)
+    tx, ty, tz = splat(0.0) - bi - ti, br + tr, splat(0.0) - ai - si
+    along = tx * x + ty * y + tz * z
+    cosine, sine, weight = at(A_REAL, q, point_xq), at(SINE, q, point_xq), at(WEIGHT, q, point_xq)
+    radial = weight * at(ANGLE_SLOPE, q, point_xq) * (cosine * along - sine * (ar + sr))
+    radial = radial + at(WEIGHT_SLOPE, q, point_xq) * (V + W)
+    across = weight * sine / at(DISTANCE, q, point_xq)
+    store(gradient_cv, 0, x * radial + across * (tx - x * along))
+    store(gradient_cv, LANES, y * radial + across * (ty - y * along))
+    store(gradient_cv, 2 * LANES, z * radial + across * (tz - z * along))
