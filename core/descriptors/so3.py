@@ -262,7 +262,7 @@ def _triples(n_species: int, l_max: int, chiral: bool) -> tuple[tuple[tuple[int,
 
 @lru_cache(maxsize=64)
 def _products(n_species: int, l_max: int, chiral: bool) -> tuple[IntArray, IntArray, Array]:
-    """Species and bounds of the terms of each product, and the terms."""
+    """Species, l and bounds of the terms of each product, and the terms."""
     bounds: dict[tuple[int, int, int], tuple[int, int]] = {}
     places, values, n_terms = [np.empty((0, 3), np.int64)], [np.empty(0)], 0
     products = []
@@ -273,7 +273,7 @@ def _products(n_species: int, l_max: int, chiral: bool) -> tuple[IntArray, IntAr
             values.append(K_i)
             bounds[l, l1, l2] = (n_terms, n_terms + len(K_i))
             n_terms += len(K_i)
-        products.append((z, z1, z2, *bounds[l, l1, l2]))
+        products.append((z, z1, z2, l, l1, l2, *bounds[l, l1, l2]))
     return np.array(products, dtype=np.int64), np.concatenate(places), np.concatenate(values)
 
 

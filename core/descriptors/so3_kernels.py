@@ -16,6 +16,7 @@ from potscope.core.descriptors.acsf_factors import FAR, arrange, neighbours, pad
 from potscope.core.elementary import cosine_cutoffs, exponential
 
 POLYNOMIAL, GAUSSIAN = 0, 1
+SIDE_BY_SIDE = 8  # atoms whose products are taken at once
 
 
 @kernel
@@ -204,19 +205,38 @@ def power_gradient(start: int, stop: int, c_nzka: Array, dE_nf: Array, h_nzka: A
 
 
 @kernel
+def take_side_by_side(first: int, stop: int, x_nzka: Array, x_zkb: Array) -> None:
+    """Coefficients of `SIDE_BY_SIDE` atoms, innermost the atom and then the channel; zero where there is no atom."""
+    n_species, n_k, n_max = x_nzka.shape[1], x_nzka.shape[2], x_nzka.shape[3]
+    for z in range(n_species):
+        for k in range(n_k):
+            for a in range(n_max):
+                for lane in range(SIDE_BY_SIDE):
+                    n = first + lane
+                    x_zkb[z, k, a * SIDE_BY_SIDE + lane] = x_nzka[n, z, k, a] if n < stop else 0.0
+
+
+@kernel
 def bispectrum(
-    start: int, stop: int, c_nzka: Array, product_t5: IntArray, k_i3: IntArray, K_i: Array, values_nf: Array
+    start: int, stop: int, c_nzka: Array, product_t8: IntArray, k_i3: IntArray, K_i: Array, values_nf: Array
 ) -> None:
-    """Sums of triple products; a product is three species and the bounds of its terms."""
-    n_max = c_nzka.shape[3]
-    for n in range(start, stop):
-        values_nf[n] = 0.0
-        for t in range(len(product_t5)):
-            z, z1, z2 = product_t5[t, 0], product_t5[t, 1], product_t5[t, 2]
-            for i in range(product_t5[t, 3], product_t5[t, 4]):
+    """Sums of triple products; a product is three species, three l and the bounds of its terms."""
+    n_species, n_k, n_max = c_nzka.shape[1], c_nzka.shape[2], c_nzka.shape[3]
+    width = n_max * SIDE_BY_SIDE
+    c_zkb, sum_b = np.empty((n_species, n_k, width)), np.empty(width)
+    for first in range(start, stop, SIDE_BY_SIDE):
+        take_side_by_side(first, stop, c_nzka, c_zkb)
+        for t in range(len(product_t8)):
+            z, z1, z2 = product_t8[t, 0], product_t8[t, 1], product_t8[t, 2]
+            for b in range(width):
+                sum_b[b] = 0.0
+            for i in range(product_t8[t, 6], product_t8[t, 7]):
                 k, k1, k2, K = k_i3[i, 0], k_i3[i, 1], k_i3[i, 2], K_i[i]
+                for b in range(width):
+                    sum_b[b] += K * c_zkb[z, k, b] * c_zkb[z1, k1, b] * c_zkb[z2, k2, b]
+            for n in range(first, min(first + SIDE_BY_SIDE, stop)):
                 for a in range(n_max):
-                    values_nf[n, t * n_max + a] += K * c_nzka[n, z, k, a] * c_nzka[n, z1, k1, a] * c_nzka[n, z2, k2, a]
+                    values_nf[n, t * n_max + a] = sum_b[a * SIDE_BY_SIDE + n - first]
 
 
 @kernel
@@ -224,26 +244,38 @@ def bispectrum_gradient(
     start: int,
     stop: int,
     c_nzka: Array,
-    product_t5: IntArray,
+    product_t8: IntArray,
     k_i3: IntArray,
     K_i: Array,
     dE_nf: Array,
     h_nzka: Array,
 ) -> None:
     r""":math:`\partial E/\partial c` from :math:`\partial E/\partial b`."""
-    n_max = c_nzka.shape[3]
-    for n in range(start, stop):
-        h_nzka[n] = 0.0
-        for t in range(len(product_t5)):
-            z, z1, z2 = product_t5[t, 0], product_t5[t, 1], product_t5[t, 2]
-            for i in range(product_t5[t, 3], product_t5[t, 4]):
+    n_species, n_k, n_max = c_nzka.shape[1], c_nzka.shape[2], c_nzka.shape[3]
+    width = n_max * SIDE_BY_SIDE
+    c_zkb, h_zkb, dE_b = np.empty((n_species, n_k, width)), np.empty((n_species, n_k, width)), np.empty(width)
+    for first in range(start, stop, SIDE_BY_SIDE):
+        take_side_by_side(first, stop, c_nzka, c_zkb)
+        h_zkb[:] = 0.0
+        for t in range(len(product_t8)):
+            z, z1, z2 = product_t8[t, 0], product_t8[t, 1], product_t8[t, 2]
+            for b in range(width):
+                n = first + b % SIDE_BY_SIDE
+                dE_b[b] = dE_nf[n, t * n_max + b // SIDE_BY_SIDE] if n < stop else 0.0
+            for i in range(product_t8[t, 6], product_t8[t, 7]):
                 k, k1, k2, K = k_i3[i, 0], k_i3[i, 1], k_i3[i, 2], K_i[i]
-                for a in range(n_max):
-                    g = K * dE_nf[n, t * n_max + a]
-                    c, c1, c2 = c_nzka[n, z, k, a], c_nzka[n, z1, k1, a], c_nzka[n, z2, k2, a]
-                    h_nzka[n, z, k, a] += g * c1 * c2
-                    h_nzka[n, z1, k1, a] += g * c * c2
-                    h_nzka[n, z2, k2, a] += g * c * c1
+                # one after the other, as any two of the three may be the same
+                for b in range(width):
+                    h_zkb[z, k, b] += K * dE_b[b] * c_zkb[z1, k1, b] * c_zkb[z2, k2, b]
+                for b in range(width):
+                    h_zkb[z1, k1, b] += K * dE_b[b] * c_zkb[z, k, b] * c_zkb[z2, k2, b]
+                for b in range(width):
+                    h_zkb[z2, k2, b] += K * dE_b[b] * c_zkb[z, k, b] * c_zkb[z1, k1, b]
+        for n in range(first, min(first + SIDE_BY_SIDE, stop)):
+            for z in range(n_species):
+                for k in range(n_k):
+                    for a in range(n_max):
+                        h_nzka[n, z, k, a] = h_zkb[z, k, a * SIDE_BY_SIDE + n - first]
 
 
 @kernel
@@ -429,6 +461,36 @@ def power_jacobian(
 
 
 @kernel
+def product_gradient(
+    n: int, own: int, t: int, c_nzka: Array, product_t8: IntArray, k_i3: IntArray, K_i: Array, M_ka: Array
+) -> None:
+    """Derivative of one product of one atom by the coefficients of species `own`."""
+    n_max = c_nzka.shape[3]
+    z, z1, z2 = product_t8[t, 0], product_t8[t, 1], product_t8[t, 2]
+    here, here1, here2 = 1.0 * (z == own), 1.0 * (z1 == own), 1.0 * (z2 == own)
+    for x in range(3, 6):
+        l = product_t8[t, x]
+        M_ka[l * l : (l + 1) * (l + 1)] = 0.0
+    for i in range(product_t8[t, 6], product_t8[t, 7]):
+        k, k1, k2, K = k_i3[i, 0], k_i3[i, 1], k_i3[i, 2], K_i[i]
+        for a in range(n_max):
+            b, b1, b2 = c_nzka[n, z, k, a], c_nzka[n, z1, k1, a], c_nzka[n, z2, k2, a]
+            M_ka[k, a] += here * K * b1 * b2
+            M_ka[k1, a] += here1 * K * b * b2
+            M_ka[k2, a] += here2 * K * b * b1
+
+
+@kernel
+def add_block(l: int, p: int, M_ka: Array, dc_pcka: Array, row: int, t: int, J_pcf: Array) -> None:
+    """Add what the coefficients of one l do to a product by moving one neighbour."""
+    n_max = M_ka.shape[1]
+    for c in range(3):
+        for k in range(l * l, (l + 1) * (l + 1)):
+            for a in range(n_max):
+                J_pcf[p, c, t * n_max + a] += M_ka[k, a] * dc_pcka[row, c, k, a]
+
+
+@kernel
 def bispectrum_jacobian(
     start: int,
     stop: int,
@@ -442,7 +504,7 @@ def bispectrum_jacobian(
     l_max: int,
     norm_t: Array,
     c_nzka: Array,
-    product_t5: IntArray,
+    product_t8: IntArray,
     k_i3: IntArray,
     K_i: Array,
     J_pcf: Array,
@@ -450,7 +512,7 @@ def bispectrum_jacobian(
     r""":math:`\partial b_i/\partial\mathbf D_p`; a neighbour moves only what has its species in it."""
     n_species, n_k, n_max = c_nzka.shape[1], c_nzka.shape[2], c_nzka.shape[3]
     most = most_neighbours(start, stop, first_n)
-    dc_pcka = np.empty((most, 3, n_k, n_max))
+    dc_pcka, M_ka = np.empty((most, 3, n_k, n_max)), np.empty((n_k, n_max))
     for n in range(start, stop):
         offset = first_n[n]
         density_jacobian(
@@ -469,22 +531,17 @@ def bispectrum_jacobian(
             offset,
             dc_pcka,
         )
-        for p in range(first_n[n], first_n[n + 1]):
-            own = species_p[p]
-            for c in range(3):
-                for f in range(J_pcf.shape[2]):
-                    J_pcf[p, c, f] = 0.0
-                for t in range(len(product_t5)):
-                    z, z1, z2 = product_t5[t, 0], product_t5[t, 1], product_t5[t, 2]
-                    if own not in (z, z1, z2):
-                        continue
-                    here, here1, here2 = 1.0 * (z == own), 1.0 * (z1 == own), 1.0 * (z2 == own)
-                    for i in range(product_t5[t, 3], product_t5[t, 4]):
-                        k, k1, k2, K = k_i3[i, 0], k_i3[i, 1], k_i3[i, 2], K_i[i]
-                        for a in range(n_max):
-                            b, b1, b2 = c_nzka[n, z, k, a], c_nzka[n, z1, k1, a], c_nzka[n, z2, k2, a]
-                            J_pcf[p, c, t * n_max + a] += K * (
-                                here * dc_pcka[p - offset, c, k, a] * b1 * b2
-                                + here1 * dc_pcka[p - offset, c, k1, a] * b * b2
-                                + here2 * dc_pcka[p - offset, c, k2, a] * b * b1
-                            )
+        J_pcf[first_n[n] : first_n[n + 1]] = 0.0
+        for own in range(n_species):
+            for t in range(len(product_t8)):
+                if own not in (product_t8[t, 0], product_t8[t, 1], product_t8[t, 2]):
+                    continue
+                product_gradient(n, own, t, c_nzka, product_t8, k_i3, K_i, M_ka)
+                l, l1, l2 = product_t8[t, 3], product_t8[t, 4], product_t8[t, 5]
+                for p in range(first_n[n], first_n[n + 1]):
+                    if species_p[p] == own:
+                        add_block(l, p, M_ka, dc_pcka, p - offset, t, J_pcf)
+                        if l1 != l:
+                            add_block(l1, p, M_ka, dc_pcka, p - offset, t, J_pcf)
+                        if l2 != l1:
+                            add_block(l2, p, M_ka, dc_pcka, p - offset, t, J_pcf)
