@@ -33,9 +33,7 @@ def _rattled(name: str, rng: np.random.Generator, forces: bool) -> Atoms:
     shift_nc = rng.normal(size=(len(atoms), 3)) * 0.05
     atoms.positions += shift_nc
     atoms.info["group"] = atoms.get_chemical_formula()
-    atoms.info["REF_energy"] = (
-        sum(ATOM_ENERGIES[int(z)] for z in atoms.numbers) + 0.5 * SPRING * (shift_nc**2).sum()
-    )
+    atoms.info["REF_energy"] = sum(ATOM_ENERGIES[int(z)] for z in atoms.numbers) + 0.5 * SPRING * (shift_nc**2).sum()
     if forces:
         atoms.arrays["REF_forces"] = -SPRING * shift_nc
     return atoms

@@ -132,15 +132,16 @@ MOST_GROUPS = 8
 def _split(groups: Sequence[str], train: IntArray, test: IntArray) -> str:
     """What there is to learn from and what is kept for testing, by group."""
     counts = [Counter(groups[index] for index in indices) for indices in (train, test)]
-    colours = style.group_colours(groups)
+    colours, markers = style.group_colours(groups), style.group_markers(groups)
+    most = len(colours) if len(colours) == MOST_GROUPS + 1 else MOST_GROUPS
     rows = [
-        f"<tr><td>{chip(colours[group], group)}</td>"
+        f"<tr><td>{chip(colours[group], group, marker=markers[group])}</td>"
         + "".join(f'<td class="number">{count[group]}</td>' for count in counts)
         + "</tr>"
-        for group in list(colours)[:MOST_GROUPS]
+        for group in list(colours)[:most]
     ]
-    if len(colours) > MOST_GROUPS:
-        rows.append(f'<tr><td class="quiet" colspan="3">and {len(colours) - MOST_GROUPS} more groups</td></tr>')
+    if len(colours) > most:
+        rows.append(f'<tr><td class="quiet" colspan="3">and {len(colours) - most} more groups</td></tr>')
     total = f"<tr><td>all</td>{''.join(f'<td class=number>{len(indices)}</td>' for indices in (train, test))}</tr>"
     heading = '<tr><th>group</th><th class="number">to fit</th><th class="number">to test</th></tr>'
     return f"<table>{heading}{''.join(rows)}{total}</table>"

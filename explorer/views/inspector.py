@@ -244,9 +244,9 @@ class InspectorView(pn.viewable.Viewer):
         session, index = self.session, self.session.selected
         data, fit = session.dataset, session.fit
         group = data.groups[index]
-        colour = style.group_colours(data.groups)[group]
+        colour, marker = style.group_colours(data.groups)[group], style.group_markers(data.groups)[group]
         used = "" if fit is None else " · for testing" if fit.is_test_s[index] else " · for training"
-        place = chip(colour, group, f"· {index + 1} of {len(data)}{used}")
+        place = chip(colour, group, f"· {index + 1} of {len(data)}{used}", marker)
         self.heading.object = f'<span class="title">{escape(data.ids[index])}</span>&ensp;{place}'
         rows = [
             ("formula", session.atoms.get_chemical_formula()),

@@ -75,23 +75,35 @@ def card(*objects: Any, **params: Any) -> pn.Column:
     return pn.Column(*objects, **{**defaults, **params})
 
 
-def chip(colour: str, name: str, words: str = "") -> str:
-    """A dot and a name, and perhaps a few quiet words."""
+SHAPES = {
+    "square": "border-radius: 0",
+    "triangle": "border-radius: 0; clip-path: polygon(50% 0, 100% 100%, 0 100%)",
+    "diamond": "border-radius: 0; clip-path: polygon(50% 0, 100% 50%, 50% 100%, 0 50%)",
+    "inverted_triangle": "border-radius: 0; clip-path: polygon(0 0, 100% 0, 50% 100%)",
+}
+"""How a dot is given the shape of a marker; others stay round."""
+
+
+def chip(colour: str, name: str, words: str = "", marker: str = "circle") -> str:
+    """A dot, or another marker, and a name, and perhaps a few quiet words."""
     quiet = f' <span class="quiet number">{escape(words)}</span>' if words else ""
-    return f'<span class="chip"><span class="dot" style="background:{colour}"></span>{escape(name)}{quiet}</span>'
+    shape = f"; {SHAPES[marker]}" if marker in SHAPES else ""
+    dot = f'<span class="dot" style="background:{colour}{shape}"></span>'
+    return f'<span class="chip">{dot}{escape(name)}{quiet}</span>'
 
 
-def chips(colours: Iterable[tuple[str, str, str]], most: int = 14) -> str:
+def chips(entries: Iterable[tuple[str, ...]], most: int = 14) -> str:
     """A legend: a dot, a name and a few quiet words each.
 
     Parameters
     ----------
-    colours
-        Colour, name and words.
+    entries
+        The arguments of `chip` for each.
     most
-        How many are shown; of the others only the number is.
+        How many are shown, or one more; of the others only the number is.
     """
-    entries = list(colours)
+    entries = list(entries)
+    most = len(entries) if len(entries) == most + 1 else most
     shown = [chip(*entry) for entry in entries[:most]]
     if len(entries) > most:
         shown.append(f'<span class="chip quiet">and {len(entries) - most} more</span>')

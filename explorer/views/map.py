@@ -87,8 +87,8 @@ class MapView(pn.viewable.Viewer):
 
     def _groups(self) -> str:
         sizes = self.session.dataset.group_sizes
-        colours = style.group_colours(list(sizes))
-        return chips((colours[group], group, str(size)) for group, size in sizes.items())
+        colours, markers = style.group_colours(list(sizes)), style.group_markers(list(sizes))
+        return chips((colours[group], group, str(size), markers[group]) for group, size in sizes.items())
 
     def _mark(self) -> None:
         placed = self.session.structure_map
