@@ -179,10 +179,13 @@ class Session(param.Parameterized):
         return files
 
     def read_with_keys(self, **keys: str) -> None:
-        """Read the same files again as a job, taking the references from other keys."""
+        """Read the same files again as a job, with other keys, or in other units; empty for those that files tell."""
         if not self.files:
             raise ValueError("`files`: expected a dataset that was read from files, got a bundled one")
-        self.start_reading_files(self.files, **{**self.keys, **keys})
+        asked = {**self.keys, **keys}
+        if not asked.get("units", ""):
+            asked.pop("units", None)
+        self.start_reading_files(self.files, **asked)
 
     @param.depends("dataset", watch=True, on_init=True)
     def _find_energy_zero(self) -> None:

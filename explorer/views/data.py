@@ -13,12 +13,12 @@ import panel as pn
 import panel_material_ui as pmui
 
 from potscope.core import Dataset
+from potscope.core.reading import UNITS
 from potscope.core.references import KeyChoices, NoReferences
 from potscope.explorer.session import READ_JOB, Session
 from potscope.explorer.views.jobs import JobProgress
 from potscope.explorer.views.layout import html
 
-FORMATS = ".xyz,.extxyz,.gz,.db,.json,.traj,.cif,.vasp,.pdb,.out,.xml,.cfg,.lammpstrj,.nc"
 MOST_BYTES = 500 * 1024**2
 
 QUANTITIES = {"energy": "energies", "forces": "forces", "stress": "stresses", "group": "groups"}
@@ -65,7 +65,7 @@ class DataView(pn.viewable.Viewer):
         self.choice = pmui.Select(label="Data set", **wide)
         self.about = html()
         self.upload = pmui.FileInput(
-            label="Open or drop a file", accept=FORMATS, multiple=True, variant="outlined",
+            label="Open or drop a file", multiple=True, variant="outlined",
             max_file_size=MOST_BYTES, max_total_file_size=MOST_BYTES, **wide,
         )  # fmt: skip
         self.progress = JobProgress(session, READ_JOB, jobs=session.reading)
@@ -73,12 +73,16 @@ class DataView(pn.viewable.Viewer):
             severity="error", closeable=True, visible=False, margin=(6, 0), sizing_mode="stretch_width"
         )
         self.keys = {name: pmui.Select(label=f"{name} from", **wide) for name in QUANTITIES}
+        self.units = pmui.Select(label="units", options={"as the file tells": "", **{u: u for u in UNITS}}, **wide)
         self.key_choice = pn.Column(
-            *self.keys.values(), sizing_mode="stretch_width", margin=0, styles={"gap": "12px"}, visible=False
+            *self.keys.values(),
+            self.units,
+            sizing_mode="stretch_width",
+            margin=0,
+            styles={"gap": "12px"},
+            visible=False,
         )
-        self.show_keys = pmui.Button(
-            label="Take the references from other keys", variant="text", margin=0, size="small"
-        )
+        self.show_keys = pmui.Button(label="Take the references from elsewhere", variant="text", margin=0, size="small")
         self.show_keys.on_click(lambda _: self.key_choice.param.update(visible=not self.key_choice.visible))
         self.test_fraction = pmui.FloatSlider.from_param(
             session.param.test_fraction, label="kept for testing", start=0.0, end=0.5, step=0.05, format="0%", **wide
@@ -94,6 +98,7 @@ class DataView(pn.viewable.Viewer):
         session.param.watch(lambda *_: self._show_refusal(), "refused")
         for name, widget in self.keys.items():
             widget.param.watch(lambda event, name=name: self._choose_key(name, event.new), "value")
+        self.units.param.watch(self._choose_units, "value")
 
     # -- choosing ------------------------------------------------------------------------------------------------
 
@@ -142,6 +147,14 @@ class DataView(pn.viewable.Viewer):
             chosen = {f"{name}_key": widget.value for name, widget in self.keys.items() if widget.value}
             self.session.start_reading_files(self._unread, **chosen)
 
+    def _choose_units(self, event: Any) -> None:
+        if self._filling:
+            return
+        if self._unread:
+            self.session.start_reading_files(self._unread, **({"units": event.new} if event.new else {}))
+        else:
+            self.session.read_with_keys(units=event.new)
+
     def _show_refusal(self) -> None:
         """Say why data were not opened; where only the names of the references are missing, ask for them."""
         error = self.session.refused
@@ -153,6 +166,8 @@ class DataView(pn.viewable.Viewer):
             names = ", ".join(path.name for path in self._unread)
             self.problem.object = f"{names}: no reference energies or forces were recognised. Say below where they are."
             self._ask_for_keys(error.choices)
+        elif self._unread and str(error).count("`units`"):
+            self._ask_for_units()
         else:
             self._unread = []
             self._show_keys()
@@ -172,10 +187,18 @@ class DataView(pn.viewable.Viewer):
         """Offer the keys of files in which no references were recognised."""
         with self._filling_in():
             for name, widget in self.keys.items():
-                widget.options = {"none": "", **{key: key for key in getattr(choices, name)}}
-                widget.value = ""
+                options = {"none": "", **{key: key for key in getattr(choices, name)}}
+                widget.param.update(options=options, value="", visible=True)
+            self.units.visible = False
         self.show_keys.visible = False
         self.key_choice.visible = True
+
+    def _ask_for_units(self) -> None:
+        """Offer the units of files that do not tell theirs."""
+        for widget in self.keys.values():
+            widget.visible = False
+        self.show_keys.visible = False
+        self.units.visible = self.key_choice.visible = True
 
     def _show_keys(self) -> None:
         keys = self.session.dataset.keys
@@ -183,8 +206,10 @@ class DataView(pn.viewable.Viewer):
             for name, widget in self.keys.items():
                 found, others = getattr(keys, name), getattr(keys.choices, name)
                 options = {key: key for key in dict.fromkeys([*([found] if found else []), *others])}
-                widget.options = {**options, "none": ""}
-                widget.value = found or ""
+                widget.param.update(options={**options, "none": ""}, value=found or "", visible=True)
+            asked = self.session.keys.get("units", "")
+            assumed = any(note.startswith("units:") for note in self.session.dataset.notes)
+            self.units.param.update(value=asked, visible=bool(asked) or assumed)
         self.show_keys.visible = bool(self.session.files)
         self.key_choice.visible = self.key_choice.visible and self.show_keys.visible
 

@@ -8,12 +8,14 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 import pytest
+from ase.io import write
 from sessions import coarse, coarse_session, few_structures, fitted_session
 
 from potscope.core.descriptors import REGISTRY as DESCRIPTORS
 from potscope.core.hyperparameters import Declared, hyperparameter
 from potscope.core.models import REGISTRY as MODELS
 from potscope.explorer import views
+from potscope.explorer.code import code
 from potscope.explorer.session import DYNAMICS_JOB, Session
 from potscope.explorer.settings import Settings
 from potscope.explorer.texts import from_text, is_typed
@@ -387,6 +389,57 @@ def test_another_key_is_read(data_view, tmp_path):
     data_view.keys["forces"].value = ""
     data_view.session.reading.wait()
     assert data_view.session.dataset.n_forces == 0
+
+
+def test_keys_of_files_that_were_not_understood_are_named(data_view, tmp_path):
+    path = tmp_path / "own.xyz"
+    structures = few_structures()[:3].to_structures()
+    for atoms in structures:
+        atoms.info = {"my_number": atoms.info["REF_energy"], "kind": "mine"}
+        atoms.arrays["my_vectors"] = atoms.arrays.pop("REF_forces")
+    write(path, structures, format="extxyz")
+    before = data_view.session.dataset
+    upload(data_view, "own.xyz", path.read_bytes())
+    assert data_view.session.dataset is before
+    assert "own.xyz: no reference energies or forces were recognised" in data_view.problem.object
+    assert data_view.key_choice.visible
+    assert list(data_view.keys["forces"].options.values()) == ["", "my_vectors"]
+    data_view.keys["group"].value = "kind"  # nothing can be read yet
+    assert not data_view.session.reading.busy
+    data_view.keys["energy"].value = "my_number"
+    data_view.session.reading.wait()
+    assert not data_view.problem.visible
+    assert data_view.session.dataset.n_energies == 3
+    assert set(data_view.session.dataset.groups) == {"mine"}
+    data_view.keys["forces"].value = "my_vectors"
+    data_view.session.reading.wait()
+    assert data_view.session.dataset.n_forces == 3
+    assert "energy_key='my_number'" in code(data_view.session, "map")
+
+
+INPUT_DATA = """begin
+lattice 40 0 0
+lattice 0 40 0
+lattice 0 0 40
+atom 0.0 0.0 0.0 H 0 0 0 0 0
+atom 0.0 0.0 {distance} H 0 0 0 0 0
+energy -1.0
+charge 0
+end
+"""
+
+
+def test_units_that_a_file_does_not_tell_are_asked_for(data_view):
+    upload(data_view, "input.data", INPUT_DATA.format(distance=9.0).encode())
+    assert "`units`" in data_view.problem.object
+    assert data_view.units.visible
+    data_view.units.value = "hartree-bohr"
+    data_view.session.reading.wait()
+    assert data_view.session.dataset.energies[0] == pytest.approx(-27.2114, abs=1e-3)
+    assert "units='hartree-bohr'" in code(data_view.session, "map")
+    data_view.units.value = "ev-angstrom"
+    data_view.session.reading.wait()
+    assert data_view.session.dataset.energies[0] == -1.0
 
 
 # -- small things -----------------------------------------------------------------------------------------------------
