@@ -1,0 +1,111 @@
+"""Ethanol, PBE/def2-SVP, PySCF: configurations from GFN2-xTB dynamics and how each is computed.
+
+Run ``OMP_NUM_THREADS=1 python generate.py``; stop it at any time, and run it again to go on. ``--collect`` only
+gathers what is there into ``ethanol.xyz.gz``; ``--check`` computes the displaced copies that ``check.py`` needs.
+Needs the extra ``data`` of the project: PySCF and tblite.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms, units
+from ase.build import molecule
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import thermalize_momenta
+
+from potscope.sample_data import generation, molecular
+
+HERE = Path(__file__).resolve().parent
+WORK = HERE / ".work"
+DATA = HERE / "ethanol.xyz.gz"
+DRAWN = WORK / "drawn.xyz"  # dynamics are chaotic: drawn once, so that a run that is resumed goes on with the same
+
+TEMPERATURES = {"300K": (300, 166), "500K": (500, 167), "1000K": (1000, 167)}  # K and configurations
+TIME_STEP = 1.0  # fs
+FRICTION = 0.02  # 1/fs
+EQUILIBRATION = 2000  # steps
+SPACING = 250  # steps between configurations, five times the correlation time of the momenta
+DECIMALS = 5  # of the positions, Å
+SEED = 20170511
+CHECKED = ("300K-001", "500K-050", "1000K-100")  # compared with finite differences
+STEP = 0.002  # Å, of the copies for that
+
+
+def trajectory(temperature: float, count: int, rng: np.random.Generator) -> list[Atoms]:
+    """Decorrelated configurations of Langevin dynamics with GFN2-xTB, from trans ethanol at rest."""
+    atoms = molecule("CH3CH2OH")
+    atoms.calc = molecular.xtb()
+    thermalize_momenta(atoms, temperature_K=temperature, rng=rng)
+    dynamics = Langevin(
+        atoms, TIME_STEP * units.fs, temperature_K=temperature, friction=FRICTION / units.fs, fixcm=False, rng=rng
+    )
+    dynamics.run(EQUILIBRATION)
+    drawn = []
+    for _ in range(count):
+        dynamics.run(SPACING)
+        positions_nc = atoms.positions - atoms.get_center_of_mass()
+        drawn.append(Atoms(atoms.numbers, positions_nc.round(DECIMALS)))
+    return drawn
+
+
+def draw() -> list[Atoms]:
+    """All configurations, temperature by temperature."""
+    everything = []
+    for number, (group, (temperature, count)) in enumerate(TEMPERATURES.items()):
+        rng = np.random.default_rng([SEED, number])
+        for index, atoms in enumerate(trajectory(temperature, count, rng)):
+            atoms.info = {"id": f"{group}-{index:03d}", "group": f"{temperature} K"}
+            everything.append(atoms)
+    return everything
+
+
+def configurations() -> list[Atoms]:
+    """What was drawn, or is now."""
+    if not DRAWN.exists():
+        generation.write_whole(DRAWN, generation.to_extxyz(draw()))
+    return ase.io.read(DRAWN, ":")
+
+
+def interleaved(everything: list[Atoms]) -> list[Atoms]:
+    """The same, all temperatures in turn, so that an unfinished set is still a fair one."""
+    return sorted(everything, key=lambda atoms: int(str(atoms.info["id"]).rsplit("-", 1)[1]))
+
+
+def finite_difference_copies(everything: list[Atoms]) -> list[Atoms]:
+    """Copies of three configurations, the y of one carbon moved both ways."""
+    copies = []
+    for original in everything:
+        if original.info["id"] not in CHECKED:
+            continue
+        for sign in (-1, 1):
+            moved = original.copy()
+            moved.positions[1, 1] += sign * STEP
+            moved.info = {"id": f"check-{original.info['id']}-{sign:+d}", "group": "check"}
+            copies.append(moved)
+    return copies
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--collect", action="store_true", help="only gather what is there")
+    parser.add_argument("--check", action="store_true", help="compute the copies for finite differences")
+    arguments = parser.parse_args()
+    if arguments.check:
+        generation.run(finite_difference_copies(configurations()), molecular.pbe, WORK, workers=1)
+        return
+    if not arguments.collect:
+        generation.run(interleaved(configurations()), molecular.pbe, WORK, workers=1)
+    found = generation.collect(WORK, list(TEMPERATURES))
+    for atoms in found:
+        atoms.info["method"] = molecular.METHOD
+    generation.store(found, DATA)
+    print(f"{len(found)} configurations in {DATA.name}, {DATA.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
