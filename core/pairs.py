@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import vesin
 from ase import Atoms
 from ase.data import chemical_symbols
+from numpy.typing import NDArray
 
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
-from potscope.core.neighbours import COINCIDENT, find_neighbours
 from potscope.core.validation import as_structures, check_geometry, check_positive
 
-__all__ = ["COINCIDENT", "Pairs"]
+COINCIDENT = 1e-8  # Å; atoms nearer than this are the same point for every purpose here
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Pairs:
 
     @classmethod
     def from_structures(cls, structures: Atoms | Sequence[Atoms], cutoff: float) -> Pairs:
-        """Find the neighbours.
+        """Find the neighbours with vesin.
 
         Parameters
         ----------
@@ -97,26 +99,21 @@ class Pairs:
         check_positive("cutoff", cutoff)
         found = as_structures(structures)
         geometry = _Geometry.of(found)
-        near = find_neighbours(
-            geometry.positions_nc, geometry.first_atom_s, geometry.cells_sdc, geometry.periodic_sd, float(cutoff)
-        )
+        i_p, j_p, D_pc, S_pc, first_n = _search(geometry, float(cutoff))
         structure_n = np.repeat(np.arange(len(found)), np.diff(geometry.first_atom_s))
-        if near.coincident is not None:
-            i, j = near.coincident
-            s = int(structure_n[i])
-            i, j = i - geometry.first_atom_s[s], j - geometry.first_atom_s[s]
-            raise ValueError(f"`structures`[{s}]: atoms {i} and {j} are at the same place")
-        return cls(
-            i_p=near.i_p,
-            j_p=near.j_p,
-            D_pc=near.D_pc,
-            S_pc=near.S_pc,
-            first_n=near.first_n,
+        pairs = cls(
+            i_p=i_p,
+            j_p=j_p,
+            D_pc=D_pc,
+            S_pc=S_pc,
+            first_n=first_n,
             structure_n=structure_n,
             numbers_n=geometry.numbers_n,
             n_structures=len(found),
             cutoff=float(cutoff),
         )
+        check_apart(pairs, np.einsum("pc,pc->p", D_pc, D_pc))
+        return pairs
 
     def forces(self, dE_dD_pc: Array) -> Array:
         r"""Forces, eV/Å, shape (atoms, 3), from :math:`\partial E/\partial\mathbf D_p` (eV/Å, shape (pairs, 3)).
@@ -214,3 +211,59 @@ class _Geometry:
 
 
 _NO_INTEGERS = np.empty(0, np.int64)
+
+
+def _search(geometry: _Geometry, cutoff: float) -> tuple[IntArray, IntArray, Array, IntArray, IntArray]:
+    """Pairs of all structures by vesin, sorted by their centres, and where the pairs of each atom begin."""
+    # sorting by centres alone is cheaper by counting than vesin's sorting by centres and neighbours
+    finder = vesin.NeighborList(cutoff=cutoff, full_list=True, sorted=False, n_threads=1)
+    i, j, D, S = [_NO_INTEGERS], [_NO_INTEGERS], [np.empty((0, 3))], [np.empty((0, 3), np.int32)]
+    edges = itertools.pairwise(geometry.first_atom_s.tolist())
+    for (first, last), cell_cc, pbc in zip(edges, geometry.cells_sdc, geometry.periodic_sd, strict=True):
+        if first < last:
+            own = finder.compute(geometry.positions_nc[first:last], cell_cc, pbc, "ijDS")
+            i.append(own[0].astype(np.int64) + first)
+            j.append(own[1].astype(np.int64) + first)
+            D.append(own[2])
+            S.append(own[3])
+    loose_i = np.concatenate(i)
+    first_n = np.zeros(len(geometry.numbers_n) + 1, np.int64)
+    np.cumsum(np.bincount(loose_i, minlength=len(geometry.numbers_n)), out=first_n[1:])
+    size = len(loose_i)
+    pairs = (np.empty(size, np.int64), np.empty(size, np.int64), np.empty((size, 3)), np.empty((size, 3), np.int64))
+    _sort_by_centre(loose_i, np.concatenate(j), np.concatenate(D), np.concatenate(S), first_n[:-1].copy(), *pairs)
+    return *pairs, first_n
+
+
+@kernel
+def _sort_by_centre(
+    loose_i: IntArray,
+    loose_j: IntArray,
+    loose_D: Array,
+    loose_S: NDArray[np.int32],
+    next_n: IntArray,
+    i_p: IntArray,
+    j_p: IntArray,
+    D_pc: Array,
+    S_pc: IntArray,
+) -> None:
+    """Put each pair where the next of its centre belongs."""
+    for q in range(len(loose_i)):
+        i = loose_i[q]
+        p = next_n[i]
+        next_n[i] += 1
+        i_p[p] = i
+        j_p[p] = loose_j[q]
+        for c in range(3):
+            D_pc[p, c] = loose_D[q, c]
+            S_pc[p, c] = loose_S[q, c]
+
+
+def check_apart(pairs: Pairs, square_p: Array) -> None:
+    """Raise a ValueError that names the first two atoms at the same place, by their squared distances, Å²."""
+    if square_p.min(initial=np.inf) >= COINCIDENT**2:
+        return
+    p = int(square_p.argmin())
+    s = int(pairs.structure_n[pairs.i_p[p]])
+    i, j = (int(k - pairs.first_atom_s[s]) for k in (pairs.i_p[p], pairs.j_p[p]))
+    raise ValueError(f"`structures`[{s}]: atoms {i} and {j} are at the same place")
