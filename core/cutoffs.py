@@ -3,15 +3,18 @@ r"""Cutoff functions: how the weight of a neighbour falls to nothing.
 All are one up to an inner radius :math:`r_s` and zero from the cutoff :math:`r_c` on; between them, with
 :math:`x = (r - r_s)/(r_c - r_s)`,
 
-==============  ==========================================  =====================
-name            function                                    continuous derivatives
-==============  ==========================================  =====================
-``cosine``      :math:`\tfrac12[1 + \cos(\pi x)]`           1
-``tanh3``       :math:`\tanh^3(1 - x)/\tanh^3(1)`           2 at :math:`r_c`
-``poly2``       :math:`1 - 10x^3 + 15x^4 - 6x^5`            2
-``poly3``       :math:`1 - 35x^4 + 84x^5 - 70x^6 + 20x^7`   3
-``none``        1                                           none at :math:`r_c`
-==============  ==========================================  =====================
+==========  =====================================================  ====================================
+name        function                                               continuous derivatives
+==========  =====================================================  ====================================
+``cosine``  :math:`\tfrac12[1 + \cos(\pi x)]`                      1
+``tanh3``   :math:`\tanh^3(1 - x)/\tanh^3(1)`                      2 at :math:`r_c`
+``poly1``   :math:`1 - 3x^2 + 2x^3`                                1
+``poly2``   :math:`1 - 10x^3 + 15x^4 - 6x^5`                       2
+``poly3``   :math:`1 - 35x^4 + 84x^5 - 70x^6 + 20x^7`              3
+``poly4``   :math:`1 - 126x^5 + 420x^6 - 540x^7 + 315x^8 - 70x^9`  4
+``exp``     :math:`e^{1 - 1/(1 - x^2)}`                            1 at :math:`r_s`, all at :math:`r_c`
+``none``    1                                                      none at :math:`r_c`
+==========  =====================================================  ====================================
 
 The hyperbolic tangent has a kink at :math:`r_s` wherever that is not the atom itself. Behler's own has no
 denominator, :math:`\tanh^3(1 - r/r_c)`; it is called ``tanh3 unnormalised`` here.
@@ -29,7 +32,17 @@ import numpy as np
 
 from potscope.core.compiled import kernel
 
-CUTOFF_FUNCTIONS: tuple[str, ...] = ("none", "cosine", "tanh3", "poly2", "poly3", "tanh3 unnormalised")
+CUTOFF_FUNCTIONS: tuple[str, ...] = (
+    "none",
+    "cosine",
+    "tanh3",
+    "poly2",
+    "poly3",
+    "tanh3 unnormalised",
+    "poly1",
+    "poly4",
+    "exp",
+)
 """Names of the cutoff functions; a kernel takes the position of a name in this tuple."""
 
 TANH3_AT_START = float(np.tanh(1.0) ** 3)
@@ -51,6 +64,17 @@ def cutoff_function(kind: int, r: float, start: float, cutoff: float) -> tuple[f
     if kind == 4:
         y = x * (1.0 - x)
         return 1.0 + x**4 * (-35.0 + x * (84.0 + x * (-70.0 + 20.0 * x))), -140.0 * y * y * y / width
+    if kind == 6:
+        return 1.0 + x * x * (2.0 * x - 3.0), -6.0 * x * (1.0 - x) / width
+    if kind == 7:
+        y = x * (1.0 - x)
+        return 1.0 + x**5 * (-126.0 + x * (420.0 + x * (-540.0 + x * (315.0 - 70.0 * x)))), -630.0 * y**4 / width
+    if kind == 8:
+        y = 1.0 - x * x
+        if y < 1e-3:  # where the exponential is smaller than any number
+            return 0.0, 0.0
+        f = np.exp(1.0 - 1.0 / y)
+        return f, -2.0 * x / (y * y) * f / width
     scale = 1.0 / TANH3_AT_START if kind == 2 else 1.0
     t = np.tanh(1.0 - x)
     return scale * t * t * t, -3.0 * scale * t * t * (1.0 - t * t) / width

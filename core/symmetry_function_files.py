@@ -44,7 +44,18 @@ from potscope.core.symmetry_functions import SymmetryFunction
 LENGTHS = {"Bohr": units.Bohr, "Å": 1.0}
 """Units of length by name, in Å."""
 
-CUTOFF_TYPES = {1: "cosine", 2: "tanh3 unnormalised", 3: "tanh3", 6: "poly2", 7: "poly3"}
+CUTOFF_TYPES = {
+    0: "none",
+    1: "cosine",
+    2: "tanh3 unnormalised",
+    3: "tanh3",
+    4: "exp",
+    5: "poly1",
+    6: "poly2",
+    7: "poly3",
+    8: "poly4",
+}
+"""n2p2's; RuNNer's are the same up to 2."""
 WITHOUT_INNER_PART = ("tanh3", "tanh3 unnormalised")
 KINDS = {1: 1, 2: 2, 3: 4, 4: 3, 9: 5, 12: 2, 13: 4}
 WEIGHTED_TYPES = (12, 13)

@@ -293,7 +293,7 @@ class ElementACSF(SymmetryFunctions):
         default=(),
     )
     cutoff_function: str = hyperparameter(
-        "How the weight of a neighbour falls to nothing.", default="cosine", choices=SMOOTH_CUTOFFS
+        "How the weight of a neighbour falls to nothing.", default="cosine", choices=CUTOFF_FUNCTIONS
     )
     inner_fraction: float = hyperparameter(
         "Fraction of a cutoff up to which the cutoff function is one.", default=0.0, bounds=(0.0, 0.99)

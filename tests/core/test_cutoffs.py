@@ -32,7 +32,9 @@ def test_the_derivative_is_the_slope(kind, name) -> None:
         assert cutoff_function(kind, r, START, CUTOFF)[1] == pytest.approx(slope, abs=1e-9)
 
 
-@pytest.mark.parametrize(("name", "order"), [("cosine", 2), ("tanh3", 3), ("poly2", 3), ("poly3", 4)])
+@pytest.mark.parametrize(
+    ("name", "order"), [("cosine", 2), ("tanh3", 3), ("poly1", 2), ("poly2", 3), ("poly3", 4), ("poly4", 5)]
+)
 def test_order_of_the_zero_at_the_cutoff(name, order) -> None:
     kind = CUTOFF_FUNCTIONS.index(name)
     near, far = (cutoff_function(kind, CUTOFF - d, START, CUTOFF)[0] for d in (1e-2, 2e-2))
