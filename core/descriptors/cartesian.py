@@ -12,10 +12,10 @@ from ase import Atoms
 
 from potscope.core._types import Array
 from potscope.core.descriptors.base import Descriptor
-from potscope.core.descriptors.matrices import AllPairs, check_apart
+from potscope.core.descriptors.matrices import AllPairs
 from potscope.core.features import Features, Gradient
 from potscope.core.hyperparameters import hyperparameter
-from potscope.core.pairs import COINCIDENT, Pairs
+from potscope.core.pairs import Pairs, check_apart
 from potscope.core.validation import as_structures
 
 
@@ -111,7 +111,7 @@ class CartesianCoordinates(Descriptor):
 def _from_origin(structures: Sequence[Atoms]) -> Pairs:
     """Each atom as its own neighbour, at its position."""
     between = AllPairs(structures)
-    check_apart(between, between.r_p**2, COINCIDENT)
+    check_apart(between, between.r_p**2)
     positions_nc, atoms_n = between.positions_nc, np.arange(between.n_atoms)
     return Pairs(
         i_p=atoms_n,

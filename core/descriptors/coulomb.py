@@ -18,10 +18,9 @@ from potscope.core.descriptors.matrices import (
     Layout,
     MatrixDescriptor,
     charge_products,
-    check_apart,
     free_atom_energies,
 )
-from potscope.core.pairs import COINCIDENT
+from potscope.core.pairs import COINCIDENT, check_apart
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class _Coulomb(Entries):
             self.C_e,
         )
         if shortest < COINCIDENT**2:
-            check_apart(pairs, pairs.r_p**2, COINCIDENT)
+            check_apart(pairs, pairs.r_p**2)
 
     @cached_property
     def slope_pc(self) -> Array:

@@ -14,11 +14,11 @@ from ase.data import atomic_numbers
 
 from potscope.core._types import Array, IntArray
 from potscope.core.descriptors.base import Descriptor, check_species, species_positions
-from potscope.core.descriptors.matrices import AllPairs, check_apart
+from potscope.core.descriptors.matrices import AllPairs
 from potscope.core.descriptors.matrix_kernels import TIE
 from potscope.core.features import Features
 from potscope.core.hyperparameters import hyperparameter
-from potscope.core.pairs import COINCIDENT, Pairs
+from potscope.core.pairs import Pairs, check_apart
 from potscope.core.validation import as_structures
 
 
@@ -86,7 +86,7 @@ class SortedDistances(Descriptor):
         found = as_structures(structures)
         self._check(found)
         pairs = AllPairs(found)
-        check_apart(pairs, pairs.r_p**2, COINCIDENT)
+        check_apart(pairs, pairs.r_p**2)
         structure_p = pairs.structure_n[pairs.i_p]
         block_p, feature_p = self._features(pairs, structure_p)
         values_sf = np.zeros((len(found), len(self.names)))

@@ -412,16 +412,6 @@ class AllPairs(Pairs):
         return 1.0 + float(self.r_p.max(initial=0.0))
 
 
-def check_apart(pairs: Pairs, r2_p: Array, nearest: float) -> None:
-    """Raise a ValueError that names the first two atoms nearer to each other than `nearest`, Å."""
-    if r2_p.min(initial=np.inf) >= nearest**2:
-        return
-    p = int(r2_p.argmin())
-    s = int(pairs.structure_n[pairs.i_p[p]])
-    i, j = (int(k - pairs.first_atom_s[s]) for k in (pairs.i_p[p], pairs.j_p[p]))
-    raise ValueError(f"`structures`[{s}]: atoms {i} and {j} are at the same place")
-
-
 def charge_products(pairs: Pairs) -> Array:
     """:math:`Z_i Z_j` of each pair."""
     charge_n = pairs.numbers_n.astype(float)

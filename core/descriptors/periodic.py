@@ -9,8 +9,7 @@ from ase import Atoms
 
 from potscope.core._types import Array
 from potscope.core.descriptors import matrix_kernels
-from potscope.core.descriptors.matrices import check_apart
-from potscope.core.pairs import COINCIDENT, Pairs
+from potscope.core.pairs import Pairs, check_apart
 
 
 def nearest_images(structures: Sequence[Atoms], pairs: Pairs) -> Array:
@@ -25,7 +24,7 @@ def nearest_images(structures: Sequence[Atoms], pairs: Pairs) -> Array:
 def check_apart_in_crystals(structures: Sequence[Atoms], pairs: Pairs) -> None:
     """Raise a ValueError if an atom is where another one or one of its images is."""
     nearest_pc = nearest_images(structures, pairs)
-    check_apart(pairs, np.einsum("pc,pc->p", nearest_pc, nearest_pc), COINCIDENT)
+    check_apart(pairs, np.einsum("pc,pc->p", nearest_pc, nearest_pc))
 
 
 def virials_of(pairs: Pairs, g_p: Array, strain_pcc: Array) -> Array:
