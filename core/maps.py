@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ from ase import Atoms
 from sklearn.decomposition import KernelPCA
 
 from potscope.core._types import Array
+from potscope.core.batches import batches
 from potscope.core.descriptors import Descriptor
 from potscope.core.features import Features
 from potscope.core.kernels import (
@@ -29,7 +29,6 @@ MOST_LANDMARK_ATOMS = 5000  # as each of all atoms is compared with each of thei
 FEWEST_LANDMARKS = 100
 MANY_ATOMS = 3000  # of the landmarks; of fewer, all features are compared
 NEGLECTED = 1e-3  # of the squared length of the features, where they are expressed in fewer axes
-ATOMS_A_BATCH = 4000
 
 
 def structure_map(
@@ -91,9 +90,9 @@ def structure_map(
     x_sk[landmarks, : placed.shape[1]] = placed
     own_l = np.sqrt(np.diag(kernel_ll))
     rest = np.setdiff1d(np.arange(len(found)), landmarks)
-    for batch in _batches([found[s] for s in rest]):
+    for batch, structures_of_batch in batches([found[s] for s in rest], descriptor):
         progress(0.6 + 0.4 * batch.start / len(rest), "placing the structures")
-        others = axes.express(descriptor.compute([found[s] for s in rest[batch]]))
+        others = axes.express(descriptor.compute(structures_of_batch))
         own_b = np.sqrt(between.diagonal(others, environment))
         x_sk[rest[batch], : placed.shape[1]] = pca.transform(
             between.matrix(others, features, environment) / own_b[:, None] / own_l
@@ -138,9 +137,9 @@ def _landmarks(structures: Sequence[Atoms], descriptor: Descriptor, progress: Pr
     if len(structures) <= wanted:
         return list(range(len(structures)))
     means = []
-    for batch in _batches(structures):
-        progress(batch.start / len(structures), "choosing landmarks")
-        features = descriptor.compute(structures[batch])
+    for places, batch in batches(structures, descriptor):
+        progress(places.start / len(structures), "choosing landmarks")
+        features = descriptor.compute(batch)
         sums = np.add.reduceat(features.values, features.first_row_s[:-1], axis=0)
         means.append(sums / np.diff(features.first_row_s)[:, None])
     return [int(s) for s in np.sort(farthest_points(np.concatenate(means), wanted))]
@@ -151,14 +150,3 @@ def _number_of_landmarks(structures: Sequence[Atoms]) -> int:
     atoms = sum(len(structure) for structure in structures)
     by_atoms = MOST_LANDMARK_ATOMS * len(structures) // max(1, atoms)
     return min(MOST_LANDMARKS, max(FEWEST_LANDMARKS, by_atoms))
-
-
-def _batches(structures: Sequence[Atoms]) -> list[slice]:
-    edges, atoms = [0], 0
-    for index, structure in enumerate(structures):
-        atoms += len(structure)
-        if atoms >= ATOMS_A_BATCH:
-            edges.append(index + 1)
-            atoms = 0
-    edges.append(len(structures))
-    return [slice(first, last) for first, last in itertools.pairwise(edges) if last > first]
