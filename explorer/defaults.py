@@ -15,6 +15,9 @@ MOST_FEATURES = 1100
 MOST_NUMBERS = 40_000_000
 """Features of all atoms together: what a potential holds in memory while it is fitted."""
 
+MOST_SLOPES = 4_000_000
+"""Features of all atoms whose forces are fitted: each has derivatives by the places of all neighbours."""
+
 FEWEST_FEATURES = 200
 
 RESOLUTIONS: tuple[dict[str, int], ...] = (
@@ -50,10 +53,17 @@ def suggested(cls: type, dataset: Dataset) -> dict[str, Any]:
         found["n_atoms_max"] = int(np.clip(most, low, high))
     limit = MOST_FEATURES
     if getattr(cls, "scope", "") == "atom":
-        limit = int(np.clip(MOST_NUMBERS / dataset.n_atoms.sum(), FEWEST_FEATURES, MOST_FEATURES))
+        limit = most_features(dataset)
         if n_features(cls, dataset, found) > limit:
             found |= _coarser(cls, dataset, found, limit)
     return {name: value for name, value in found.items() if value != items[name].default}
+
+
+def most_features(dataset: Dataset) -> int:
+    """How many features of each atom can be worked with."""
+    with_forces = sum(len(forces_nc) for forces_nc in dataset.forces if forces_nc is not None)
+    limit = min(MOST_NUMBERS / dataset.n_atoms.sum(), MOST_SLOPES / max(1, with_forces))
+    return int(np.clip(limit, FEWEST_FEATURES, MOST_FEATURES))
 
 
 def n_features(cls: type, dataset: Dataset, values: dict[str, Any]) -> int:

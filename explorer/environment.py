@@ -167,7 +167,9 @@ class Environment(param.Parameterized):
     def go_to_neighbour(self) -> None:
         """Look at the environment of the marked neighbour."""
         if self.explained is not None and self.neighbour is not None:
-            self.session.selected_atom = int(self.explained.explanation.neighbours_j[self.neighbour])
+            atom = int(self.explained.explanation.neighbours_j[self.neighbour])
+            self.neighbour = None
+            self.session.selected_atom = atom
 
     def take_as_reference(self) -> None:
         """Compare with this environment from now on."""

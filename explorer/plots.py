@@ -379,7 +379,7 @@ def contributions(
         What is shared out.
     """
     values_k = np.concatenate([[baseline], shares_j])
-    position_k = np.arange(-1, len(shares_j))
+    position_k = np.concatenate([[-2], np.arange(len(shares_j))])
     names = ["alone", *(f"{symbol} {r:.2f}" for symbol, r in zip(symbols, distances_j, strict=True))]
     data = {
         "x0": position_k - 0.4,

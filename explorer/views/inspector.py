@@ -29,6 +29,7 @@ COLOURS = {ELEMENT: "element", FORCE: "reference force", FORCE_ERROR: "force err
 
 
 FEW_ATOMS = 8
+NARROW = {"minWidth": "0", "paddingLeft": "6px", "paddingRight": "6px"}
 
 
 def images(atoms: Atoms) -> tuple[int, int, int]:
@@ -56,7 +57,7 @@ class InspectorView(pn.viewable.Viewer):
 
     def __init__(self, session: Session, **params: Any) -> None:
         self.structure = StructureView(
-            sizing_mode="stretch_both", margin=0, min_height=200, palette=list(style.SEQUENTIAL), keep_camera=False
+            sizing_mode="stretch_both", margin=0, min_height=150, palette=list(style.SEQUENTIAL), keep_camera=False
         )
         super().__init__(**params)
         self.session = session
@@ -65,11 +66,11 @@ class InspectorView(pn.viewable.Viewer):
         self._offering = False
         self.heading = html(sizing_mode="stretch_width")
         self.facts = html(styles={"padding": "6px 14px 10px"})
-        small: dict[str, Any] = {"variant": "text", "size": "small", "margin": 0}
+        small: dict[str, Any] = {"variant": "text", "size": "small", "margin": 0, "sx": NARROW}
         self.previous = pmui.Button(label="Previous", on_click=lambda _: session.step(-1), **small)
         self.next = pmui.Button(label="Next", on_click=lambda _: session.step(+1), **small)
         self.worst = pmui.Button(label="Worst", on_click=lambda _: session.select_worst(), visible=False, **small)
-        self.colour = pmui.Select(label="atoms coloured by", size="small", width=150, margin=0)
+        self.colour = pmui.Select(label="atoms coloured by", size="small", width=135, margin=0)
         self.player = pmui.Player(
             start=0, end=1, value=0, interval=60, loop_policy="loop", show_value=False, show_loop_controls=False,
             visible_buttons=["first", "previous", "pause", "play", "next", "last"], sizing_mode="stretch_width",
@@ -230,7 +231,7 @@ class InspectorView(pn.viewable.Viewer):
         n_atoms = len(frame.atoms)
         self.heading.object = (
             f'<span class="title">{frame.atoms.get_chemical_formula()}</span> '
-            f'<span class="quiet">molecular dynamics with {session.fit.label if session.fit else ""}</span>'
+            f'<span class="quiet">dynamics with {session.fit.label if session.fit else ""}</span>'
         )
         rows = [
             ("time", number(frame.time, 0, "fs")),

@@ -137,7 +137,7 @@ class MapView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return card(
             header(
-                title("Map of the structures"),
+                title("Map"),
                 pn.Spacer(sizing_mode="stretch_width"),
                 self.redraw,
                 self.chooser,
