@@ -202,24 +202,17 @@ def couple_back(
 
 
 @kernel
-def unfill(count: int, first_j: IntArray, first_half_j: IntArray, Y_v: Array, Y_nexk: Array) -> None:
-    """The way back of `fill`, for `count` atoms: derivatives by the half rows."""
-    twojmax, n_entries = len(first_j) - 2, first_j[-1]
-    for l in range(count):
-        for e in range(Y_nexk.shape[1]):
-            Y_xk = Y_nexk[l, e]
-            for j in range(twojmax + 1):
-                for row in range(j // 2 + 1):
-                    for m in range(j + 1):
-                        v = (e * n_entries + first_j[j] + row * (j + 1) + m) * ENTRY + l
-                        real, imaginary = Y_v[v], Y_v[v + LANES]
-                        if 2 * row < j:
-                            v = (e * n_entries + first_j[j] + (j - row) * (j + 1) + j - m) * ENTRY + l
-                            sign = 1.0 if (row + m) % 2 == 0 else -1.0
-                            real += sign * Y_v[v]
-                            imaginary -= sign * Y_v[v + LANES]
-                        Y_xk[0, first_half_j[j] + row * (j + 1) + m] = real
-                        Y_xk[1, first_half_j[j] + row * (j + 1) + m] = imaginary
+def unfill(e: int, j: int, count: int, first_j: IntArray, first_half_j: IntArray, Y_v: Array, Y_nexk: Array) -> None:
+    """The way back of `fill`, for `count` atoms, one element and one j: derivatives by the half rows."""
+    for row in range(j // 2 + 1):
+        for m in range(j + 1):
+            v = (e * first_j[-1] + first_j[j] + row * (j + 1) + m) * ENTRY
+            mirrored = (e * first_j[-1] + first_j[j] + (j - row) * (j + 1) + j - m) * ENTRY
+            sign = 0.0 if 2 * row == j else (1.0 if (row + m) % 2 == 0 else -1.0)
+            k = first_half_j[j] + row * (j + 1) + m
+            for l in range(count):
+                Y_nexk[l, e, 0, k] = Y_v[v + l] + sign * Y_v[mirrored + l]
+                Y_nexk[l, e, 1, k] = Y_v[v + LANES + l] - sign * Y_v[mirrored + LANES + l]
 
 
 @kernel
@@ -251,4 +244,6 @@ def density_gradient(
                 for e2 in range(n_elements):
                     f = (e1 * n_elements + e2) * n_elements * n_triples + pair_gx[g, FIRST_TRIPLE]
                     couple_back(pair_gx[g], first_c_t, C_c, first_j, e1, e2, n_elements, U_v, f, g_v, Y_v)
-        unfill(count, first_j, first_half_j, Y_v, Y_nexk[n:])
+        for e in range(n_elements):
+            for j in range(len(first_j) - 1):
+                unfill(e, j, count, first_j, first_half_j, Y_v, Y_nexk[n:])

@@ -19,7 +19,7 @@ import numpy as np
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
 from potscope.core.descriptors.bispectrum_adjoint import couple_back, unfill
-from potscope.core.descriptors.bispectrum_coupling import FIRST_TRIPLE, LOWEST_J, N_J, fill, lanes_room
+from potscope.core.descriptors.bispectrum_coupling import FIRST_TRIPLE, J1, J2, LOWEST_J, N_J, fill, lanes_room
 from potscope.core.descriptors.bispectrum_kernels import (
     A_REAL,
     ANGLE_SLOPE,
@@ -102,6 +102,13 @@ def entry(P_v: Array, place: tuple[int, float, float]) -> tuple[Any, Any]:
 
 
 @kernel
+def clear(e: int, j: int, first_j: IntArray, Y_v: Array) -> None:
+    """No derivatives by the entries of one element and one j."""
+    for v in range((e * first_j[-1] + first_j[j]) * ENTRY, (e * first_j[-1] + first_j[j + 1]) * ENTRY, LANES):
+        store(Y_v, v, splat(0.0))
+
+
+@kernel
 def one_by_one(
     n: int,
     stop: int,
@@ -113,13 +120,14 @@ def one_by_one(
     U_nexk: Array,
     Y_flexk: Array,
 ) -> None:
-    """Derivatives of every invariant by the densities of the `LANES` atoms from `n` on."""
+    """Derivatives of every invariant by the entries of U with its elements and momenta, for eight atoms from `n` on."""
     n_elements, n_triples = U_nexk.shape[1], len(first_c_t)
     U_v, Y_v = lanes_room(n_elements, first_j), lanes_room(n_elements, first_j)
     g_v, pair_x = np.zeros(len(Y_flexk) * LANES), np.empty_like(pair_gx[0])
+    count = min(LANES, stop - n)
     fill(n, stop, first_j, first_half_j, U_nexk, U_v)
     for elements in range(n_elements**3):
-        e1, e2, e = elements // n_elements**2, elements // n_elements % n_elements, elements % n_elements
+        e1, e2, e3 = elements // n_elements**2, elements // n_elements % n_elements, elements % n_elements
         for g in range(len(pair_gx)):
             for i in range(pair_gx[g, N_J]):
                 pair_x[:] = pair_gx[g]
@@ -127,38 +135,48 @@ def one_by_one(
                 pair_x[FIRST_TRIPLE] += i
                 pair_x[LOWEST_J] += 2 * i
                 f = elements * n_triples + pair_x[FIRST_TRIPLE]
-                Y_v[:] = 0.0
-                g_v[f * LANES : (f + 1) * LANES] = 1.0
-                couple_back(pair_x, first_c_t, C_c, first_j, e1, e2, n_elements, U_v, f - e * n_triples, g_v, Y_v)
-                g_v[f * LANES : (f + 1) * LANES] = 0.0
-                unfill(min(LANES, stop - n), first_j, first_half_j, Y_v, Y_flexk[f])
+                j1, j2, j = pair_x[J1], pair_x[J2], pair_x[LOWEST_J]
+                for e in (e1, e2, e3):
+                    clear(e, j1, first_j, Y_v)
+                    clear(e, j2, first_j, Y_v)
+                    clear(e, j, first_j, Y_v)
+                store(g_v, f * LANES, splat(1.0))
+                couple_back(pair_x, first_c_t, C_c, first_j, e1, e2, n_elements, U_v, f - e3 * n_triples, g_v, Y_v)
+                store(g_v, f * LANES, splat(0.0))
+                for e in range(n_elements):
+                    if e in (e1, e2, e3):
+                        unfill(e, j1, count, first_j, first_half_j, Y_v, Y_flexk[f])
+                        if j2 != j1:
+                            unfill(e, j2, count, first_j, first_half_j, Y_v, Y_flexk[f])
+                        if j != j1:
+                            unfill(e, j, count, first_j, first_half_j, Y_v, Y_flexk[f])
 
 
 @kernel
-def contract(begin: int, stop: int, n_k: int, y_xk: Array, dU_v: Array, x: Any, y: Any, z: Any) -> tuple[Any, Any, Any]:
-    """Add the entries from `begin` to `stop`, of each component."""
+def contract(begin: int, stop: int, n_k: int, y_xk: Array, dU_v: Array, J_cv: Array) -> None:
+    """Add the part of the entries from `begin` to `stop`."""
+    xr = xi = yr = yi = zr = zi = splat(0.0)
     for k in range(begin, stop):
         real, imaginary, v = y_xk[0, k], y_xk[1, k], k * ENTRY
-        x = fma(imaginary, load(dU_v, v + LANES), fma(real, load(dU_v, v), x))
+        xr, xi = fma(real, load(dU_v, v), xr), fma(imaginary, load(dU_v, v + LANES), xi)
         v += n_k * ENTRY
-        y = fma(imaginary, load(dU_v, v + LANES), fma(real, load(dU_v, v), y))
+        yr, yi = fma(real, load(dU_v, v), yr), fma(imaginary, load(dU_v, v + LANES), yi)
         v += n_k * ENTRY
-        z = fma(imaginary, load(dU_v, v + LANES), fma(real, load(dU_v, v), z))
-    return x, y, z
+        zr, zi = fma(real, load(dU_v, v), zr), fma(imaginary, load(dU_v, v + LANES), zi)
+    store(J_cv, 0, load(J_cv, 0) + xr + xi)
+    store(J_cv, LANES, load(J_cv, LANES) + yr + yi)
+    store(J_cv, 2 * LANES, load(J_cv, 2 * LANES) + zr + zi)
 
 
 @kernel
 def one_feature(j1: int, j2: int, j: int, first_j: IntArray, y_xk: Array, dU_v: Array, J_cv: Array) -> None:
     """The derivatives of one invariant by the vectors to eight neighbours."""
-    n_k, x, y, z = first_j[-1], splat(0.0), splat(0.0), splat(0.0)
-    x, y, z = contract(first_j[j1], first_j[j1 + 1], n_k, y_xk, dU_v, x, y, z)
+    J_cv[:] = 0.0
+    contract(first_j[j1], first_j[j1 + 1], first_j[-1], y_xk, dU_v, J_cv)
     if j2 != j1:
-        x, y, z = contract(first_j[j2], first_j[j2 + 1], n_k, y_xk, dU_v, x, y, z)
+        contract(first_j[j2], first_j[j2 + 1], first_j[-1], y_xk, dU_v, J_cv)
     if j != j1:
-        x, y, z = contract(first_j[j], first_j[j + 1], n_k, y_xk, dU_v, x, y, z)
-    store(J_cv, 0, x)
-    store(J_cv, LANES, y)
-    store(J_cv, 2 * LANES, z)
+        contract(first_j[j], first_j[j + 1], first_j[-1], y_xk, dU_v, J_cv)
 
 
 @kernel
