@@ -4,18 +4,23 @@ Kernels are plain loops over flat arrays, compiled by numba, cached on disk, and
 work on a range of atoms, ``kernel(start, stop, ...)``, and write to disjoint parts of their outputs. So threads need
 nothing from numba: its own threading layers are not used, of which the default one ends the process when two Python
 threads call it at once, as a server of several sessions does. Results do not depend on the number of threads at all.
+
+The first call of a kernel after an installation compiles it, which takes seconds; `announced` says so meanwhile.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import event
 
 # Sums may be reordered, so that they run in vector registers; NaN and infinity keep their meaning.
 FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
@@ -62,3 +67,40 @@ def over_atoms(function: Callable[..., None], n_atoms: int, *arguments: object) 
     futures = [_pool(threads).submit(function, start, stop, *arguments) for start, stop in itertools.pairwise(edges)]
     for future in futures:
         future.result()
+
+
+@contextmanager
+def announced(announce: Callable[[str], None]) -> Iterator[None]:
+    """Call `announce` with a few words whenever a kernel begins to be compiled inside the block.
+
+    What is in numba's cache on disk is not compiled again: after the first time on a machine nothing is announced. The
+    words come from the thread that compiles, which is the one that calls, one of the pool, or one of another session.
+
+    Parameters
+    ----------
+    announce
+        Takes words such as ``compiling, once per installation: density (12 s)``. An exception that it raises,
+        `Cancelled` for one, ends the compilation in the thread where it happens.
+    """
+    listener = _Announcer(announce)
+    event.register("numba:compile", listener)  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        event.unregister("numba:compile", listener)  # type: ignore[no-untyped-call]
+
+
+class _Announcer(event.Listener):
+    def __init__(self, announce: Callable[[str], None]) -> None:
+        self.announce, self.started = announce, time.perf_counter()
+
+    def on_start(self, event: Any) -> None:
+        function = event.data["dispatcher"].py_func
+        if function.__module__.startswith("numba."):
+            return  # a part of what has been announced
+        seconds = time.perf_counter() - self.started
+        name = function.__name__.strip("_").replace("_", " ")
+        self.announce(f"compiling, once per installation: {name} ({seconds:.0f} s)")
+
+    def on_end(self, event: Any) -> None:
+        """Nothing to say: the next kernel says that it begins."""
