@@ -28,51 +28,68 @@ TILE = 256
 
 
 @kernel
-def lay_pairs(pair: int, first_b: IntArray, segment_s4: IntArray) -> int:
-    """Cut the pairs of near neighbours of two species into segments of one j and consecutive k, none across tiles.
+def lay_pairs(n_pairs: int, first: int, last: int, member_g: IntArray, first_b: IntArray, segment_s5: IntArray) -> int:
+    """Cut the pairs of near neighbours of some groups into segments of one j and consecutive k, none across tiles.
 
-    A segment is j, its first k, its first place in its tile, its length; at place 0 a tile begins. Pairs of species
-    are counted 00, 10, 11, 20, ...
+    A segment is j, its first k, its first place in its tile, its length, and its group; at place 0 a tile begins.
+    Pairs of species are counted 00, 10, 11, 20, ...
     """
-    w = 0
-    while (w + 1) * (w + 2) // 2 <= pair:
-        w += 1
-    z = pair - w * (w + 1) // 2
     s, t = 0, 0
-    for j in range(first_b[2 * w], first_b[2 * w + 1]):
-        k = first_b[2 * z]
-        last = j if w == z else first_b[2 * z + 1]
-        while k < last:
-            length = min(last - k, TILE - t)
-            segment_s4[s, 0], segment_s4[s, 1], segment_s4[s, 2], segment_s4[s, 3] = j, k, t, length
-            s += 1
-            k += length
-            t = (t + length) % TILE
+    for member in range(first, last):
+        g = member_g[member]
+        pair, w = g % n_pairs, 0
+        while (w + 1) * (w + 2) // 2 <= pair:
+            w += 1
+        z = pair - w * (w + 1) // 2
+        for j in range(first_b[2 * w], first_b[2 * w + 1]):
+            k = first_b[2 * z]
+            end_k = j if w == z else first_b[2 * z + 1]
+            while k < end_k:
+                length = min(end_k - k, TILE - t)
+                segment_s5[s, 0], segment_s5[s, 1], segment_s5[s, 2], segment_s5[s, 3] = j, k, t, length
+                segment_s5[s, 4] = g
+                s += 1
+                k += length
+                t = (t + length) % TILE
     return s
 
 
 @kernel
-def end_of_tile(s: int, n_segments: int, segment_s4: IntArray) -> int:
+def parts_of_groups(begin: int, end: int, segment_s5: IntArray, part_r5: IntArray) -> int:
+    """Group, bounds of the segments, and bounds of the places of each part of a tile that is of one group."""
+    n_parts, s = 0, begin
+    while s < end:
+        first = s
+        while s < end and segment_s5[s, 4] == segment_s5[first, 4]:
+            s += 1
+        part_r5[n_parts, 0], part_r5[n_parts, 1], part_r5[n_parts, 2] = segment_s5[first, 4], first, s
+        part_r5[n_parts, 3], part_r5[n_parts, 4] = segment_s5[first, 2], segment_s5[s - 1, 2] + segment_s5[s - 1, 3]
+        n_parts += 1
+    return n_parts
+
+
+@kernel
+def end_of_tile(s: int, n_segments: int, segment_s5: IntArray) -> int:
     """The segment after the last of the tile that begins with segment s."""
     s += 1
-    while s < n_segments and segment_s4[s, 2] != 0:
+    while s < n_segments and segment_s5[s, 2] != 0:
         s += 1
     return s
 
 
 @kernel
-def triangles(segment_s4: IntArray, begin: int, end: int, u_cq: Array, D_cq: Array, cos_t: Array, r_t: Array) -> int:
+def triangles(segment_s5: IntArray, begin: int, end: int, u_cq: Array, D_cq: Array, cos_t: Array, r_t: Array) -> int:
     r""":math:`\cos\theta_{jik}` and :math:`r_{jk}` of a tile; gives its size, padded."""
     for s in range(begin, end):
-        j, k = np.uint64(segment_s4[s, 0]), np.uint64(segment_s4[s, 1])
-        t, length = np.uint64(segment_s4[s, 2]), np.uint64(segment_s4[s, 3])
+        j, k = np.uint64(segment_s5[s, 0]), np.uint64(segment_s5[s, 1])
+        t, length = np.uint64(segment_s5[s, 2]), np.uint64(segment_s5[s, 3])
         ux, uy, uz = u_cq[0, j], u_cq[1, j], u_cq[2, j]
         Dx, Dy, Dz = D_cq[0, j], D_cq[1, j], D_cq[2, j]
         for i in range(length):
             cos_t[t + i] = ux * u_cq[0, k + i] + uy * u_cq[1, k + i] + uz * u_cq[2, k + i]
             x, y, z = D_cq[0, k + i] - Dx, D_cq[1, k + i] - Dy, D_cq[2, k + i] - Dz
             r_t[t + i] = np.sqrt(x * x + y * y + z * z)
-    size = segment_s4[end - 1, 2] + segment_s4[end - 1, 3]
+    size = segment_s5[end - 1, 2] + segment_s5[end - 1, 3]
     for i in range(size, padded(size)):
         cos_t[i] = 0.0
         r_t[i] = FAR
@@ -108,21 +125,21 @@ def closing_envelope(
 
 
 @kernel
-def times_envelopes(segment_s4: IntArray, begin: int, end: int, e: int, A_eq: Array, B_xt: Array) -> None:
+def times_envelopes(segment_s5: IntArray, begin: int, end: int, e: int, A_eq: Array, B_xt: Array) -> None:
     r"""Multiply by :math:`A(r_{ij}) A(r_{ik})`."""
     for s in range(begin, end):
-        j, k = np.uint64(segment_s4[s, 0]), np.uint64(segment_s4[s, 1])
-        t, length = np.uint64(segment_s4[s, 2]), np.uint64(segment_s4[s, 3])
+        j, k = np.uint64(segment_s5[s, 0]), np.uint64(segment_s5[s, 1])
+        t, length = np.uint64(segment_s5[s, 2]), np.uint64(segment_s5[s, 3])
         A_j = A_eq[e, j]
         for i in range(length):
             B_xt[0, t + i] *= A_j * A_eq[e, k + i]
 
 
 @kernel
-def sum_of_products(n: int, B_xt: Array, w: int, P_wt: Array) -> float:
-    """Over the terms of a tile."""
+def sum_of_products(begin: int, end: int, B_xt: Array, w: int, P_wt: Array) -> float:
+    """Over the terms of a part of a tile."""
     total = 0.0
-    for t in range(n):
+    for t in range(np.uint64(begin), np.uint64(end)):
         total += B_xt[0, t] * P_wt[w, t]
     return total
 
@@ -143,11 +160,13 @@ def values(
 ) -> None:
     """Symmetry functions of a range of atoms."""
     n_species, _, _, near, envelope_e4, first_radial, radial_f2 = plan[:7]
-    first_factor_g, factor_x2, first_function_x, function_f2, first_power_g, power_w2 = plan[7:]
+    first_factor_g, factor_x2, first_function_x, function_f2, first_power_g, power_w2 = plan[7:13]
+    first_family, first_member, member_g = plan[13:]
     most = most_neighbours(start, stop, first_n)
     order_q, first_b, D_cq, u_cq, r_q, weight_q, fc_q, dfc_q, A_eq, dA_eq = neighbour_buffers(most, plan)
-    segment_s4, cos_t, r_t, fc_t, dfc_t, P_wt, dP_wt, B_xt, dB_xt, _ = tile_buffers(most, plan)
+    segment_s5, cos_t, r_t, fc_t, dfc_t, P_wt, dP_wt, B_xt, dB_xt, _ = tile_buffers(most, plan)
     n_pairs = n_species * (n_species + 1) // 2
+    part_r5 = np.empty((n_pairs, 5), np.int64)
     for n in range(start, stop):
         values_nf[n] = 0.0
         arrange(first_n[n], first_n[n + 1], species_p, D_pc, near, n_species, order_q, first_b)
@@ -162,15 +181,16 @@ def values(
                 for q in range(begin, end):
                     total += A_eq[e, q]
                 values_nf[n, radial_f2[f, 1]] = total
-        for pair in range(n_pairs):
-            g = centre_n[n] * n_pairs + pair
-            if first_factor_g[g] == first_factor_g[g + 1]:
-                continue
-            n_segments = lay_pairs(pair, first_b, segment_s4)
+        for family in range(first_family[centre_n[n]], first_family[centre_n[n] + 1]):
+            g = member_g[first_member[family]]
+            n_segments = lay_pairs(
+                n_pairs, first_member[family], first_member[family + 1], member_g, first_b, segment_s5
+            )
             s = 0
             while s < n_segments:
-                stop_s = end_of_tile(s, n_segments, segment_s4)
-                T = triangles(segment_s4, s, stop_s, u_cq, D_cq, cos_t, r_t)
+                stop_s = end_of_tile(s, n_segments, segment_s5)
+                T = triangles(segment_s5, s, stop_s, u_cq, D_cq, cos_t, r_t)
+                n_parts = parts_of_groups(s, stop_s, segment_s5, part_r5)
                 powers(T, first_power_g[g], first_power_g[g + 1], power_w2, cos_t, P_wt, dP_wt)
                 cutoff = -1.0
                 for x in range(first_factor_g[g], first_factor_g[g + 1]):
@@ -178,9 +198,13 @@ def values(
                     cutoff = closing_envelope(
                         T, e, closed, cutoff, envelope_e4, kind, fraction, r_t, fc_t, dfc_t, B_xt, dB_xt
                     )
-                    times_envelopes(segment_s4, s, stop_s, e, A_eq, B_xt)
-                    for f in range(first_function_x[x], first_function_x[x + 1]):
-                        values_nf[n, function_f2[f, 1]] += sum_of_products(T, B_xt, function_f2[f, 0], P_wt)
+                    times_envelopes(segment_s5, s, stop_s, e, A_eq, B_xt)
+                    for r in range(n_parts):
+                        own = first_factor_g[part_r5[r, 0]] + x - first_factor_g[g]
+                        begin_t, end_t = part_r5[r, 3], part_r5[r, 4]
+                        for f in range(first_function_x[own], first_function_x[own + 1]):
+                            w, column = function_f2[f, 0], function_f2[f, 1]
+                            values_nf[n, column] += sum_of_products(begin_t, end_t, B_xt, w, P_wt)
                 s = stop_s
 
 
@@ -218,9 +242,9 @@ def tile_buffers(
     most: int, plan: Plan
 ) -> tuple[IntArray, Array, Array, Array, Array, Array, Array, Array, Array, Array]:
     """Room for segments, cosines, distances, cutoff functions, powers, closing envelopes, and slopes."""
-    n_segments = most + most * most // TILE + 1
+    n_segments = most * plan.n_species + most * most // TILE + 1
     return (
-        np.empty((n_segments, 4), np.int64),
+        np.empty((n_segments, 5), np.int64),
         np.empty(TILE),
         np.empty(TILE),
         np.empty(TILE),
@@ -235,7 +259,7 @@ def tile_buffers(
 
 @kernel
 def tile_slopes(
-    segment_s4: IntArray,
+    segment_s5: IntArray,
     begin: int,
     end: int,
     e: int,
@@ -253,8 +277,8 @@ def tile_slopes(
     Rows of `slope_xt`: :math:`\cos\theta`, :math:`r_{ij}`, :math:`r_{ik}`, :math:`r_{jk}`.
     """
     for s in range(begin, end):
-        j, k = np.uint64(segment_s4[s, 0]), np.uint64(segment_s4[s, 1])
-        t, length = np.uint64(segment_s4[s, 2]), np.uint64(segment_s4[s, 3])
+        j, k = np.uint64(segment_s5[s, 0]), np.uint64(segment_s5[s, 1])
+        t, length = np.uint64(segment_s5[s, 2]), np.uint64(segment_s5[s, 3])
         A_j, dA_j = A_eq[e, j], dA_eq[e, j]
         for i in range(length):
             A_k, SB = A_eq[e, k + i], S_wt[w, t + i] * B_xt[0, t + i]
@@ -266,7 +290,7 @@ def tile_slopes(
 
 @kernel
 def scatter(
-    segment_s4: IntArray,
+    segment_s5: IntArray,
     begin: int,
     end: int,
     slope_xt: Array,
@@ -288,8 +312,8 @@ def scatter(
         + \left(\frac{a}{r_{ik}} - b\,r_{ij}\right)\hat{\mathbf u}_j .
     """
     for s in range(begin, end):
-        j, k = np.uint64(segment_s4[s, 0]), np.uint64(segment_s4[s, 1])
-        t, length = np.uint64(segment_s4[s, 2]), np.uint64(segment_s4[s, 3])
+        j, k = np.uint64(segment_s5[s, 0]), np.uint64(segment_s5[s, 1])
+        t, length = np.uint64(segment_s5[s, 2]), np.uint64(segment_s5[s, 3])
         ux, uy, uz, r_j = u_cq[0, j], u_cq[1, j], u_cq[2, j], r_q[j]
         along, gx, gy, gz = 0.0, 0.0, 0.0, 0.0
         for i in range(length):
@@ -321,7 +345,8 @@ def clear(n: int, rows: int, X_xt: Array) -> None:
 
 @kernel
 def weighted_powers(
-    n: int,
+    begin: int,
+    end: int,
     first: int,
     last: int,
     function_f2: IntArray,
@@ -332,12 +357,13 @@ def weighted_powers(
     S_xt: Array,
     dS_xt: Array,
 ) -> None:
-    """The powers of the functions of a factor, times the derivatives of the energy, in one sum."""
-    clear(n, 1, S_xt)
-    clear(n, 1, dS_xt)
+    """The powers of some functions, times the derivatives of the energy, in one sum for a part of a tile."""
+    for t in range(np.uint64(begin), np.uint64(end)):
+        S_xt[0, t] = 0.0
+        dS_xt[0, t] = 0.0
     for f in range(first, last):
         w, dE = function_f2[f, 0], dE_nf[atom, function_f2[f, 1]]
-        for t in range(n):
+        for t in range(np.uint64(begin), np.uint64(end)):
             S_xt[0, t] += dE * P_wt[w, t]
             dS_xt[0, t] += dE * dP_wt[w, t]
 
@@ -359,12 +385,14 @@ def adjoint(
 ) -> None:
     r""":math:`\partial E/\partial\mathbf D_p` from :math:`\partial E/\partial G`, without building a Jacobian."""
     n_species, _, _, near, envelope_e4, first_radial, radial_f2 = plan[:7]
-    first_factor_g, factor_x2, first_function_x, function_f2, first_power_g, power_w2 = plan[7:]
+    first_factor_g, factor_x2, first_function_x, function_f2, first_power_g, power_w2 = plan[7:13]
+    first_family, first_member, member_g = plan[13:]
     most = most_neighbours(start, stop, first_n)
     order_q, first_b, D_cq, u_cq, r_q, weight_q, fc_q, dfc_q, A_eq, dA_eq = neighbour_buffers(most, plan)
-    segment_s4, cos_t, r_t, fc_t, dfc_t, P_wt, dP_wt, B_xt, dB_xt, slope_xt = tile_buffers(most, plan)
+    segment_s5, cos_t, r_t, fc_t, dfc_t, P_wt, dP_wt, B_xt, dB_xt, slope_xt = tile_buffers(most, plan)
     S_xt, dS_xt, gradient_fxq = np.empty((1, TILE)), np.empty((1, TILE)), np.empty((1, 4, most))
     n_pairs = n_species * (n_species + 1) // 2
+    part_r5 = np.empty((n_pairs, 5), np.int64)
     for n in range(start, stop):
         arrange(first_n[n], first_n[n + 1], species_p, D_pc, near, n_species, order_q, first_b)
         size = neighbours(first_n[n + 1] - first_n[n], order_q, D_pc, weight_p, D_cq, u_cq, r_q, weight_q)
@@ -377,15 +405,16 @@ def adjoint(
                 e, dE = radial_f2[f, 0], dE_nf[n, radial_f2[f, 1]]
                 for q in range(begin, end):
                     gradient_fxq[0, 0, q] += dE * dA_eq[e, q]
-        for pair in range(n_pairs):
-            g = centre_n[n] * n_pairs + pair
-            if first_factor_g[g] == first_factor_g[g + 1]:
-                continue
-            n_segments = lay_pairs(pair, first_b, segment_s4)
+        for family in range(first_family[centre_n[n]], first_family[centre_n[n] + 1]):
+            g = member_g[first_member[family]]
+            n_segments = lay_pairs(
+                n_pairs, first_member[family], first_member[family + 1], member_g, first_b, segment_s5
+            )
             s = 0
             while s < n_segments:
-                stop_s = end_of_tile(s, n_segments, segment_s4)
-                T = triangles(segment_s4, s, stop_s, u_cq, D_cq, cos_t, r_t)
+                stop_s = end_of_tile(s, n_segments, segment_s5)
+                T = triangles(segment_s5, s, stop_s, u_cq, D_cq, cos_t, r_t)
+                n_parts = parts_of_groups(s, stop_s, segment_s5, part_r5)
                 powers(T, first_power_g[g], first_power_g[g + 1], power_w2, cos_t, P_wt, dP_wt)
                 clear(T, 4, slope_xt)
                 cutoff = -1.0
@@ -394,11 +423,13 @@ def adjoint(
                     cutoff = closing_envelope(
                         T, e, closed, cutoff, envelope_e4, kind, fraction, r_t, fc_t, dfc_t, B_xt, dB_xt
                     )
-                    weighted_powers(
-                        T, first_function_x[x], first_function_x[x + 1], function_f2, dE_nf, n, P_wt, dP_wt, S_xt, dS_xt
-                    )
-                    tile_slopes(segment_s4, s, stop_s, e, A_eq, dA_eq, 0, S_xt, dS_xt, B_xt, dB_xt, slope_xt)
-                scatter(segment_s4, s, stop_s, slope_xt, u_cq, r_q, cos_t, r_t, 0, gradient_fxq)
+                    for r in range(n_parts):
+                        own = first_factor_g[part_r5[r, 0]] + x - first_factor_g[g]
+                        begin_f, end_f = first_function_x[own], first_function_x[own + 1]
+                        begin_t, end_t = part_r5[r, 3], part_r5[r, 4]
+                        weighted_powers(begin_t, end_t, begin_f, end_f, function_f2, dE_nf, n, P_wt, dP_wt, S_xt, dS_xt)
+                    tile_slopes(segment_s5, s, stop_s, e, A_eq, dA_eq, 0, S_xt, dS_xt, B_xt, dB_xt, slope_xt)
+                scatter(segment_s5, s, stop_s, slope_xt, u_cq, r_q, cos_t, r_t, 0, gradient_fxq)
                 s = stop_s
         for q in range(first_n[n + 1] - first_n[n]):
             for c in range(3):
@@ -421,12 +452,14 @@ def jacobian(
 ) -> None:
     r""":math:`\partial G_i/\partial\mathbf D_p` of a range of atoms."""
     n_species, n_functions, _, near, envelope_e4, first_radial, radial_f2 = plan[:7]
-    first_factor_g, factor_x2, first_function_x, function_f2, first_power_g, power_w2 = plan[7:]
+    first_factor_g, factor_x2, first_function_x, function_f2, first_power_g, power_w2 = plan[7:13]
+    first_family, first_member, member_g = plan[13:]
     most = most_neighbours(start, stop, first_n)
     order_q, first_b, D_cq, u_cq, r_q, weight_q, fc_q, dfc_q, A_eq, dA_eq = neighbour_buffers(most, plan)
-    segment_s4, cos_t, r_t, fc_t, dfc_t, P_wt, dP_wt, B_xt, dB_xt, slope_xt = tile_buffers(most, plan)
+    segment_s5, cos_t, r_t, fc_t, dfc_t, P_wt, dP_wt, B_xt, dB_xt, slope_xt = tile_buffers(most, plan)
     gradient_fxq = np.empty((n_functions, 4, most))
     n_pairs = n_species * (n_species + 1) // 2
+    part_r5 = np.empty((n_pairs, 5), np.int64)
     for n in range(start, stop):
         arrange(first_n[n], first_n[n + 1], species_p, D_pc, near, n_species, order_q, first_b)
         size = neighbours(first_n[n + 1] - first_n[n], order_q, D_pc, weight_p, D_cq, u_cq, r_q, weight_q)
@@ -439,15 +472,16 @@ def jacobian(
                 e, column = radial_f2[f, 0], radial_f2[f, 1]
                 for q in range(begin, end):
                     gradient_fxq[column, 0, q] = dA_eq[e, q]
-        for pair in range(n_pairs):
-            g = centre_n[n] * n_pairs + pair
-            if first_factor_g[g] == first_factor_g[g + 1]:
-                continue
-            n_segments = lay_pairs(pair, first_b, segment_s4)
+        for family in range(first_family[centre_n[n]], first_family[centre_n[n] + 1]):
+            g = member_g[first_member[family]]
+            n_segments = lay_pairs(
+                n_pairs, first_member[family], first_member[family + 1], member_g, first_b, segment_s5
+            )
             s = 0
             while s < n_segments:
-                stop_s = end_of_tile(s, n_segments, segment_s4)
-                T = triangles(segment_s4, s, stop_s, u_cq, D_cq, cos_t, r_t)
+                stop_s = end_of_tile(s, n_segments, segment_s5)
+                T = triangles(segment_s5, s, stop_s, u_cq, D_cq, cos_t, r_t)
+                n_parts = parts_of_groups(s, stop_s, segment_s5, part_r5)
                 powers(T, first_power_g[g], first_power_g[g + 1], power_w2, cos_t, P_wt, dP_wt)
                 cutoff = -1.0
                 for x in range(first_factor_g[g], first_factor_g[g + 1]):
@@ -455,11 +489,16 @@ def jacobian(
                     cutoff = closing_envelope(
                         T, e, closed, cutoff, envelope_e4, kind, fraction, r_t, fc_t, dfc_t, B_xt, dB_xt
                     )
-                    for f in range(first_function_x[x], first_function_x[x + 1]):
-                        w, column = function_f2[f, 0], function_f2[f, 1]
-                        clear(T, 4, slope_xt)
-                        tile_slopes(segment_s4, s, stop_s, e, A_eq, dA_eq, w, P_wt, dP_wt, B_xt, dB_xt, slope_xt)
-                        scatter(segment_s4, s, stop_s, slope_xt, u_cq, r_q, cos_t, r_t, column, gradient_fxq)
+                    for r in range(n_parts):
+                        own = first_factor_g[part_r5[r, 0]] + x - first_factor_g[g]
+                        begin_s, end_s = part_r5[r, 1], part_r5[r, 2]
+                        for f in range(first_function_x[own], first_function_x[own + 1]):
+                            w, column = function_f2[f, 0], function_f2[f, 1]
+                            clear(T, 4, slope_xt)
+                            tile_slopes(
+                                segment_s5, begin_s, end_s, e, A_eq, dA_eq, w, P_wt, dP_wt, B_xt, dB_xt, slope_xt
+                            )
+                            scatter(segment_s5, begin_s, end_s, slope_xt, u_cq, r_q, cos_t, r_t, column, gradient_fxq)
                 s = stop_s
         for q in range(first_n[n + 1] - first_n[n]):
             for c in range(3):

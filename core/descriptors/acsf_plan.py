@@ -30,6 +30,9 @@ class Plan(NamedTuple):
         Bounds of the functions of each factor; power, counted within the group, and column of each.
     first_power_g, power_w2
         Bounds of the powers of each group; λ and ζ of each.
+    first_family, first_member, member_g
+        Groups of one central element with the same factors and powers are a family, whose pairs of neighbours are
+        taken together: bounds of the families of each central element, of the groups of each family, the groups.
     """
 
     n_species: int
@@ -45,6 +48,9 @@ class Plan(NamedTuple):
     function_f2: IntArray
     first_power_g: IntArray
     power_w2: Array
+    first_family: IntArray
+    first_member: IntArray
+    member_g: IntArray
 
 
 def pair_index(first: int, second: int) -> int:
@@ -84,6 +90,8 @@ def lay_out(functions: Sequence[SymmetryFunction], species: Sequence[str], centr
     parts = _Parts()
     for group in range(len(centres) * n_pairs):
         parts.add_group(groups.get(group, []))
+    families = [parts.families(centre * n_pairs, (centre + 1) * n_pairs) for centre in range(len(centres))]
+    members = [family for of_centre in families for family in of_centre]
     radial_lists = [radial.get(index, []) for index in range(len(centres) * len(species))]
     return Plan(
         n_species=len(species),
@@ -99,6 +107,9 @@ def lay_out(functions: Sequence[SymmetryFunction], species: Sequence[str], centr
         function_f2=_pairs(parts.functions),
         first_power_g=_offsets(parts.n_powers),
         power_w2=np.array(parts.powers, dtype=float).reshape(-1, 2),
+        first_family=_offsets([len(of_centre) for of_centre in families]),
+        first_member=_offsets([len(family) for family in members]),
+        member_g=np.array([group for family in members for group in family], dtype=np.int64),
     )
 
 
@@ -112,6 +123,7 @@ class _Parts:
         self.n_factors: list[int] = []
         self.n_functions: list[int] = []
         self.n_powers: list[int] = []
+        self.made_of: list[tuple[object, object]] = []
 
     def add_group(self, members: Sequence[tuple[tuple[int, int], tuple[float, float], int]]) -> None:
         """Factors, functions and powers of the angular functions of one group."""
@@ -125,6 +137,20 @@ class _Parts:
         self.powers += powers
         self.n_factors.append(len(factors))
         self.n_powers.append(len(powers))
+        self.made_of.append((factors, powers))
+
+    def families(self, start: int, stop: int) -> list[list[int]]:
+        """Groups of a range that have the same factors and powers, leaving out those without."""
+        found: list[list[int]] = []
+        for group in range(start, stop):
+            for family in found:
+                if self.made_of[family[0]] == self.made_of[group]:
+                    family.append(group)
+                    break
+            else:
+                if self.n_factors[group]:
+                    found.append([group])
+        return found
 
 
 def _pairs(rows: Sequence[tuple[int, int]]) -> IntArray:
