@@ -21,6 +21,7 @@ from typing import Any
 
 import param
 
+from potscope.core.compiled import announced
 from potscope.core.progress import Cancelled, Progress
 
 LOGGER = logging.getLogger("potscope")
@@ -164,13 +165,21 @@ class Jobs(param.Parameterized):
         def progress(fraction: float, message: str = "") -> None:
             if job.cancelled.is_set():
                 raise Cancelled(f"{job.title} was cancelled")
-            job.fraction, job.message = min(max(float(fraction), 0.0), 1.0), message
+            tell(min(max(float(fraction), 0.0), 1.0), message)
+
+        def tell(fraction: float, message: str) -> None:
+            job.fraction, job.message = fraction, message
             if not job.posted and time.monotonic() >= job.next_post:
                 job.posted = True
                 self._send(lambda: self._update(job))
 
+        def announce(words: str) -> None:
+            """Never raises: it may be another session's work that waits for the kernel."""
+            tell(job.fraction, words)
+
         try:
-            result = job.work(progress)
+            with announced(announce):
+                result = job.work(progress)
         except Cancelled:
             self._send(lambda: self._end(job, "cancelled"))
         except Exception as error:  # noqa: BLE001  the thread's boundary: whatever went wrong is told to the owner

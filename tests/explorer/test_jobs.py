@@ -4,10 +4,11 @@ import logging
 import threading
 import time
 
+import numba
 import pytest
 
 from potscope.core.progress import Progress
-from potscope.explorer.jobs import Jobs
+from potscope.explorer.jobs import UPDATE_INTERVAL, Jobs
 
 
 def count_to(n: int, started: threading.Event | None = None):
@@ -159,3 +160,54 @@ def test_waiting_too_long_is_an_error_that_names_the_job():
         jobs.wait(timeout=0.05)
     go.set()
     jobs.wait()
+
+
+def test_compiling_is_told_while_it_lasts():
+    """As on the first use after an installation: a kernel that is new is made within a job."""
+
+    def plus_one(x: float) -> float:
+        return x + 1
+
+    plus_one.__module__ = "potscope.core.new"
+    jobs, seen, new = Jobs(), [], numba.njit(plus_one)
+    jobs.param.watch(lambda event: seen.append(event.new), "message")
+
+    def work(progress: Progress) -> float:
+        result = new(1.0)
+        time.sleep(2 * UPDATE_INTERVAL)
+        progress(0.5, "fitting")
+        return result
+
+    results: list[float] = []
+    jobs.start("Fit", work, results.append)
+    jobs.wait()
+    assert results == [2.0]
+    assert seen[0].startswith("compiling, once per installation: plus one")
+    assert "fitting" in seen
+    seen.clear()
+    jobs.start("Fit", work, results.append)
+    jobs.wait()
+    assert not any("compiling" in words for words in seen)
+
+
+def test_compiling_for_another_session_is_not_stopped_by_cancelling():
+    """The announcement comes from the thread that compiles, which may not be that of the job that was cancelled."""
+
+    def plus_two(x: float) -> float:
+        return x + 2
+
+    plus_two.__module__ = "potscope.core.new"
+    cancelled, new, started, stop = Jobs(), numba.njit(plus_two), threading.Event(), threading.Event()
+
+    def wait(progress: Progress) -> None:
+        started.set()
+        stop.wait(20)
+        progress(0.1, "waited")
+
+    cancelled.start("Fit", wait, lambda _: None)
+    started.wait(20)
+    cancelled.cancel()
+    assert new(1.0) == 3.0
+    stop.set()
+    cancelled.wait()
+    assert cancelled.outcome == "cancelled"
