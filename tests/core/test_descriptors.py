@@ -302,6 +302,89 @@ def test_what_comes_in_is_not_changed(cls) -> None:
     assert atoms == before
 
 
+@every_local_class
+def test_an_atom_at_the_reach_is_as_one_beyond(cls) -> None:
+    near = Atoms("Si2", [[0, 0, 0], [1.2, 0, 0]])
+    descriptor = make(cls, {}, near)
+    there = Atoms("Si3", [[0, 0, 0], [1.2, 0, 0], [0, descriptor.reach, 0]])
+    beyond = Atoms("Si3", [[0, 0, 0], [1.2, 0, 0], [0, 2 * descriptor.reach + 1, 0]])
+    # the other atom is farther than the reach from both
+    np.testing.assert_allclose(descriptor.compute(there).values, descriptor.compute(beyond).values, atol=1e-12)
+
+
+@every_local_class
+def test_a_cell_much_smaller_than_the_reach_is_its_crystal(cls) -> None:
+    small = Atoms("Si", cell=[[1.7, 0, 0], [0.3, 1.8, 0], [-0.2, 0.4, 1.9]], pbc=True)
+    descriptor = make(cls, {}, small)
+    large = small.repeat((4, 3, 3))
+    values = descriptor.compute(small).values
+    larger = descriptor.compute(large).values
+    np.testing.assert_allclose(larger, np.tile(values, (36, 1)), atol=1e-9 * np.abs(values).max())
+    weight = np.ones_like(larger)
+    np.testing.assert_allclose(
+        descriptor.compute(large).pull_back(weight).forces, 0.0, atol=1e-7 * (1 + np.abs(values).max())
+    )
+
+
+@every_local_class
+def test_another_choice_of_the_same_lattice_changes_nothing(cls) -> None:
+    atoms = SYSTEMS["zincblende"]
+    skewed = atoms.copy()
+    skewed.set_cell(np.array([[1, 0, 0], [3, 1, 0], [-2, 4, 1]]) @ atoms.cell[:], scale_atoms=False)
+    descriptor = make(cls, {}, atoms)
+    values = descriptor.compute(atoms).values
+    np.testing.assert_allclose(descriptor.compute(skewed).values, values, atol=1e-9 * (1 + np.abs(values).max()))
+
+
+@every_local_class
+def test_a_periodic_direction_beyond_the_reach_is_none(cls) -> None:
+    for name, axes in (("slab", [2]), ("wire", [0, 1]), ("ethanol", [0, 1, 2])):
+        atoms = SYSTEMS[name]
+        descriptor = make(cls, {}, atoms)
+        boxed = atoms.copy()
+        cell = atoms.cell[:].copy()
+        for axis in axes:
+            cell[axis] = 0.0
+            cell[axis, axis] = 60.0
+        boxed.set_cell(cell)
+        boxed.pbc = True
+        values = descriptor.compute(atoms).values
+        np.testing.assert_allclose(
+            descriptor.compute(boxed).values, values, atol=1e-9 * (1 + np.abs(values).max()), err_msg=name
+        )
+
+
+@every_class
+def test_integer_positions_are_numbers_too(cls) -> None:
+    atoms = at_home(cls, Atoms("HOH", [[0, 0, 1], [0, 0, 0], [1, 0, 0]]))
+    whole = atoms.copy()
+    whole.arrays["positions"] = atoms.positions.astype(int)
+    descriptor = make(cls, {}, atoms)
+    np.testing.assert_array_equal(descriptor.compute(whole).values, descriptor.compute(atoms).values)
+
+
+@every_local_class
+def test_far_from_the_origin_nothing_is_lost_but_digits_of_the_positions(cls) -> None:
+    for name in ("ethanol", "diamond", "wire"):
+        atoms = SYSTEMS[name]
+        far = atoms.copy()
+        far.positions += [1e6, -2e6, 3e6]
+        descriptor = make(cls, {}, atoms)
+        values = descriptor.compute(atoms).values
+        np.testing.assert_allclose(
+            descriptor.compute(far).values, values, atol=1e-6 * (1 + np.abs(values).max()), err_msg=name
+        )
+
+
+@every_local_class
+def test_a_structure_without_atoms_has_no_rows_and_does_not_disturb(cls) -> None:
+    descriptor = make(cls, {}, SYSTEMS["water"])
+    features = descriptor.compute([SYSTEMS["water"], Atoms(), SYSTEMS["water"]])
+    alone = descriptor.compute(SYSTEMS["water"]).values
+    np.testing.assert_allclose(features.values, np.concatenate([alone, alone]), rtol=1e-12, atol=1e-12)
+    assert features.pull_back(features.values).virials.shape == (3, 3, 3)
+
+
 @every_class
 def test_bad_structures_are_refused_with_their_place(cls) -> None:
     good = at_home(cls, Atoms("Si2", [[0, 0, 0], [2.3, 0, 0]]))
