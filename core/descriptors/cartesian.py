@@ -11,8 +11,8 @@ import numpy as np
 from ase import Atoms
 
 from potscope.core._types import Array
+from potscope.core.descriptors.all_pairs import AllPairs
 from potscope.core.descriptors.base import Descriptor
-from potscope.core.descriptors.matrices import AllPairs
 from potscope.core.features import Features, Gradient
 from potscope.core.hyperparameters import hyperparameter
 from potscope.core.pairs import Pairs, check_apart
@@ -80,7 +80,7 @@ class CartesianCoordinates(Descriptor):
         values_sf = values_sax.reshape(len(found), 3 * self.n_atoms_max)
 
         def adjoint(g_sf: Array) -> Array:
-            return g_sf.reshape(values_sax.shape)[structure_n, local_n]
+            return np.asarray(g_sf.reshape(values_sax.shape)[structure_n, local_n])
 
         def jacobian() -> Array:
             J_ncax = np.zeros((pairs.n_atoms, 3, self.n_atoms_max, 3))

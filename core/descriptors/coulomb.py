@@ -12,14 +12,8 @@ from ase import Atoms
 
 from potscope.core._types import Array
 from potscope.core.descriptors import matrix_kernels
-from potscope.core.descriptors.matrices import (
-    AllPairs,
-    Entries,
-    Layout,
-    MatrixDescriptor,
-    charge_products,
-    free_atom_energies,
-)
+from potscope.core.descriptors.all_pairs import AllPairs
+from potscope.core.descriptors.matrices import Entries, Layout, MatrixDescriptor, charge_products, free_atom_energies
 from potscope.core.pairs import COINCIDENT, check_apart
 
 

@@ -13,8 +13,8 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from potscope.core._types import Array, IntArray
+from potscope.core.descriptors.all_pairs import AllPairs
 from potscope.core.descriptors.base import Descriptor, check_species, species_positions
-from potscope.core.descriptors.matrices import AllPairs
 from potscope.core.descriptors.matrix_kernels import TIE
 from potscope.core.features import Features
 from potscope.core.hyperparameters import hyperparameter

@@ -13,7 +13,8 @@ from ase import Atoms
 
 from potscope.core._types import Array
 from potscope.core.descriptors import matrix_kernels
-from potscope.core.descriptors.matrices import AllPairs, Entries, Layout, MatrixDescriptor, charge_products
+from potscope.core.descriptors.all_pairs import AllPairs
+from potscope.core.descriptors.matrices import Entries, Layout, MatrixDescriptor, charge_products
 from potscope.core.descriptors.periodic import check_apart_in_crystals, nearest_images, virials_of
 from potscope.core.hyperparameters import hyperparameter
 
@@ -124,8 +125,8 @@ class _Sums:
 
     def __init__(self, positions_nc: Array, h_cc: Array, D_pc: Array, accuracy: float) -> None:
         reach = sqrt(-log(accuracy))
-        self.volume = abs(float(np.linalg.det(h_cc)))
-        self.a = WIDTH * sqrt(pi) / self.volume ** (1 / 3)
+        self.volume: float = abs(float(np.linalg.det(h_cc)))
+        self.a: float = WIDTH * sqrt(pi) / self.volume ** (1 / 3)
         self.cutoff = reach / self.a
         self.D_pc = D_pc
         longest = float(np.sqrt(np.einsum("pc,pc->p", D_pc, D_pc).max(initial=0.0)))
@@ -134,7 +135,7 @@ class _Sums:
 
     def _half_of_reciprocal_space(self, h_cc: Array, cutoff: float) -> Array:
         """Keep one of each G and −G, and the weights that stand for both."""
-        points = lattice_points(2 * pi * np.linalg.inv(h_cc).T, cutoff)
+        points = lattice_points(np.asarray(2 * pi * np.linalg.inv(h_cc).T, dtype=float), cutoff)
         self.G_gc = points[: len(points) // 2]
         self.G2_g = np.einsum("gc,gc->g", self.G_gc, self.G_gc)
         self.w_g = 8 * pi / self.volume * np.exp(-self.G2_g / (4 * self.a**2)) / self.G2_g

@@ -11,14 +11,8 @@ import numpy as np
 from ase import Atoms
 
 from potscope.core._types import Array
-from potscope.core.descriptors.matrices import (
-    AllPairs,
-    Entries,
-    Layout,
-    MatrixDescriptor,
-    charge_products,
-    free_atom_energies,
-)
+from potscope.core.descriptors.all_pairs import AllPairs
+from potscope.core.descriptors.matrices import Entries, Layout, MatrixDescriptor, charge_products, free_atom_energies
 from potscope.core.descriptors.periodic import check_apart_in_crystals, virials_of
 
 
@@ -85,7 +79,7 @@ class _Sine(Entries):
     def slope_pc(self) -> Array:
         r"""With :math:`\partial\boldsymbol\phi/\partial s_k = \pi\sin(2\pi s_k)\,\mathbf h_k`, e²/Å²."""
         by_s_pk = np.pi * np.sin(2 * self._angle_pk) * np.einsum("pkc,pc->pk", self._h_pkc, self._by_phi_pc)
-        return np.einsum("pck,pk->pc", self._inverse_pck, by_s_pk)
+        return np.asarray(np.einsum("pck,pk->pc", self._inverse_pck, by_s_pk))
 
     def virials(self, g_p: Array, g_n: Array) -> Array:  # noqa: ARG002 - the diagonal is the same in every geometry
         strain_pcc = self._phi_pc[:, :, None] * self._by_phi_pc[:, None, :]

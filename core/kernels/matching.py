@@ -146,7 +146,7 @@ def best_match(k_nm: Array) -> float:
     for n in range(n_rows):
         for m in range(n_columns):
             total += flow_nm[n, m] * k_nm[n, m]
-    return total / (n_rows * supply)
+    return float(total / (n_rows * supply))
 
 
 @kernel
@@ -210,7 +210,7 @@ def _move(
         flow_nm[row, column] += amount
         before = from_column_n[row]
         if before < 0:
-            return amount
+            return int(amount)
         flow_nm[row, before] -= amount
         column = before
 

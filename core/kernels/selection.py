@@ -122,7 +122,7 @@ def _importance(values_nf: Array, C_ff: Array, n_vectors: int) -> Array:
     last = len(C_ff) - 1
     square_k, V_fk = eigh(C_ff, subset_by_index=(last - n_vectors + 1, last), check_finite=False)
     projected_nk = values_nf @ V_fk
-    return np.einsum("nk,nk->n", projected_nk / np.maximum(square_k, 1e-300), projected_nk)
+    return np.asarray(np.einsum("nk,nk->n", projected_nk / np.maximum(square_k, 1e-300), projected_nk))
 
 
 def _without(C_ff: Array, unit_f: Array) -> Array:
