@@ -174,6 +174,57 @@ class Bispectrum(LocalDescriptor):
         element_n = species_n if self.chemflag else np.zeros_like(species_n)
         element_p = element_n[pairs.j_p]
         n_elements = len(self.species) if self.chemflag else 1
+        point_px = self._on_sphere(pairs, species_n)
+        U_nexk = np.empty((pairs.n_atoms, n_elements, 2, len(tables.norm_k)))
+        neighbours = (element_p, point_px, tables.first_half_j, tables.norm_k)
+        over_atoms(
+            bispectrum_kernels.density,
+            pairs.n_atoms,
+            pairs.first_n,
+            element_n,
+            *neighbours,
+            self.wselfallflag,
+            U_nexk,
+        )
+        momenta = (tables.pair_gx, tables.first_c_t, tables.C_c, tables.first_j, tables.first_half_j)
+        B_nf = np.empty((pairs.n_atoms, n_elements**3 * len(tables.first_c_t)))
+        over_atoms(bispectrum_coupling.invariants, pairs.n_atoms, *momenta, U_nexk, B_nf)
+        scale_f = np.tile(1 / (tables.j_tx[:, 2] + 1), n_elements**3) if self.bnormflag else np.ones(B_nf.shape[1])
+        if self.bzeroflag:
+            self._subtract_isolated(B_nf, element_n, (tables.j_tx[:, 2] + 1).astype(float))
+        linear_nf = B_nf * scale_f
+        values_nf = with_products(linear_nf) if self.quadraticflag else linear_nf
+
+        def adjoint(g_nf: Array) -> Array:
+            g_nf = products_back(linear_nf, g_nf) if self.quadraticflag else g_nf
+            Y_nexk, dE_dD_pc = np.empty_like(U_nexk), np.empty_like(pairs.D_pc)
+            over_atoms(bispectrum_adjoint.density_gradient, pairs.n_atoms, *momenta, U_nexk, g_nf * scale_f, Y_nexk)
+            over_atoms(bispectrum_kernels.adjoint, pairs.n_atoms, pairs.first_n, *neighbours, Y_nexk, dE_dD_pc)
+            return dE_dD_pc
+
+        def jacobian() -> Array:
+            J_pcf = np.empty((len(pairs.D_pc), 3, B_nf.shape[1]))
+            over_atoms(
+                bispectrum_jacobian.jacobian,
+                pairs.n_atoms,
+                pairs.first_n,
+                element_p,
+                point_px,
+                tables.norm_k,
+                tables.pair_gx,
+                tables.j_tx,
+                *momenta[1:],
+                U_nexk,
+                J_pcf,
+            )
+            if self.bnormflag:
+                J_pcf *= scale_f
+            return products_forward(linear_nf[pairs.i_p], J_pcf) if self.quadraticflag else J_pcf
+
+        return Features(values_nf, self.names, pairs, pairs.i_p, pairs.structure_n, adjoint, jacobian)
+
+    def _on_sphere(self, pairs: Pairs, species_n: IntArray) -> Array:
+        """Where each neighbour is on the sphere, and with what weight; see `bispectrum_kernels`."""
         point_px = np.empty((len(pairs.D_pc), bispectrum_kernels.COLUMNS))
         over_atoms(
             bispectrum_kernels.to_sphere,
@@ -192,64 +243,7 @@ class Bispectrum(LocalDescriptor):
             self.switchinnerflag,
             point_px,
         )
-        U_nexk = np.empty((pairs.n_atoms, n_elements, 2, len(tables.norm_k)))
-        over_atoms(
-            bispectrum_kernels.density,
-            pairs.n_atoms,
-            pairs.first_n,
-            element_n,
-            element_p,
-            point_px,
-            tables.first_half_j,
-            tables.norm_k,
-            self.wselfallflag,
-            U_nexk,
-        )
-        momenta = (tables.pair_gx, tables.first_c_t, tables.C_c, tables.first_j, tables.first_half_j)
-        B_nf = np.empty((pairs.n_atoms, n_elements**3 * len(tables.first_c_t)))
-        over_atoms(bispectrum_coupling.invariants, pairs.n_atoms, *momenta, U_nexk, B_nf)
-        scale_f = np.tile(1 / (tables.j_tx[:, 2] + 1), n_elements**3) if self.bnormflag else np.ones(B_nf.shape[1])
-        if self.bzeroflag:
-            self._subtract_isolated(B_nf, element_n, (tables.j_tx[:, 2] + 1).astype(float))
-        linear_nf = B_nf * scale_f
-        values_nf = with_products(linear_nf) if self.quadraticflag else linear_nf
-
-        def adjoint(g_nf: Array) -> Array:
-            g_nf = products_back(linear_nf, g_nf) if self.quadraticflag else g_nf
-            Y_nexk, dE_dD_pc = np.empty_like(U_nexk), np.empty_like(pairs.D_pc)
-            over_atoms(bispectrum_adjoint.density_gradient, pairs.n_atoms, *momenta, U_nexk, g_nf * scale_f, Y_nexk)
-            over_atoms(
-                bispectrum_kernels.adjoint,
-                pairs.n_atoms,
-                pairs.first_n,
-                element_p,
-                point_px,
-                tables.first_half_j,
-                tables.norm_k,
-                Y_nexk,
-                dE_dD_pc,
-            )
-            return dE_dD_pc
-
-        def jacobian() -> Array:
-            J_pcf = np.empty((len(pairs.D_pc), 3, B_nf.shape[1]))
-            over_atoms(
-                bispectrum_jacobian.jacobian,
-                pairs.n_atoms,
-                pairs.first_n,
-                element_p,
-                point_px,
-                tables.norm_k,
-                tables.pair_gx,
-                tables.j_tx,
-                *momenta[1:],
-                U_nexk,
-                J_pcf,
-            )
-            J_pcf *= scale_f
-            return products_forward(linear_nf[pairs.i_p], J_pcf) if self.quadraticflag else J_pcf
-
-        return Features(values_nf, self.names, pairs, pairs.i_p, pairs.structure_n, adjoint, jacobian)
+        return point_px
 
     def _subtract_isolated(self, B_nf: Array, element_n: IntArray, isolated_t: Array) -> None:
         """Subtract what an atom alone has: j + 1, of its own element three times, or with `wselfallflag` of all."""
