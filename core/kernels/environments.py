@@ -15,7 +15,7 @@ import numpy as np
 
 from potscope.core._types import Array
 from potscope.core.hyperparameters import Declared, hyperparameter
-from potscope.core.kernels.manhattan import manhattan_distances, manhattan_pull_back
+from potscope.core.kernels.manhattan import check_features, manhattan_distances, manhattan_pull_back
 
 
 def normalised(values_nf: Array) -> tuple[Array, Array]:
@@ -50,6 +50,7 @@ def polynomial_kernel(values_nf: Array, others_mf: Array, zeta: float) -> Array:
     zeta
         :math:`\zeta`; larger is more selective.
     """
+    check_features(values_nf, others_mf)
     x_nf = normalised(values_nf)[0]
     y_mf = x_nf if others_mf is values_nf else normalised(others_mf)[0]  # one array is half a matrix product
     return power(x_nf @ y_mf.T, zeta)
@@ -236,6 +237,7 @@ def squared_distances(values_nf: Array, others_mf: Array) -> Array:
     By matrix products about the mean of the others, as far as rounding goes: distances below 10⁻⁷ of the features'
     spread are not resolved.
     """
+    check_features(values_nf, others_mf)
     centre_f = others_mf.mean(axis=0) if len(others_mf) else 0.0
     x_nf, y_mf = values_nf - centre_f, others_mf - centre_f
     squared_nm = x_nf @ y_mf.T

@@ -10,11 +10,21 @@ from potscope.core.compiled import kernel, over_atoms
 ROWS = 4  # of a set taken together, so that a row of the other is read once for them
 
 
+def check_features(values_nf: Array, others_mf: Array) -> None:
+    """Raise a ValueError if the rows of two sets are not of the same length."""
+    if np.ndim(values_nf) != 2 or np.ndim(others_mf) != 2 or values_nf.shape[1] != others_mf.shape[1]:
+        raise ValueError(
+            f"`others_mf`: expected rows of as many features as `values_nf` has, of shape {np.shape(values_nf)}, "
+            f"got shape {np.shape(others_mf)}"
+        )
+
+
 def manhattan_distances(values_nf: Array, others_mf: Array) -> Array:
     r""":math:`\sum_f |x_{nf} - y_{mf}|`, shape (n, m).
 
     Where both are the same array, one half is computed and mirrored.
     """
+    check_features(values_nf, others_mf)
     distance_nm = np.empty((len(values_nf), len(others_mf)))
     x_nf = np.ascontiguousarray(values_nf, dtype=float)
     if values_nf is others_mf:
@@ -26,6 +36,7 @@ def manhattan_distances(values_nf: Array, others_mf: Array) -> Array:
 
 def manhattan_pull_back(values_nf: Array, others_mf: Array, g_nm: Array) -> Array:
     r""":math:`\sum_m g_{nm} \operatorname{sign}(x_{nf} - y_{mf})`, shape (n, f)."""
+    check_features(values_nf, others_mf)
     pulled_nf = np.zeros(values_nf.shape)
     x_nf, y_mf, g_nm = (np.ascontiguousarray(a, dtype=float) for a in (values_nf, others_mf, g_nm))
     over_atoms(_pull_back, len(x_nf), x_nf, y_mf, g_nm, pulled_nf)

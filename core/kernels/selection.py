@@ -36,7 +36,7 @@ def farthest_points(values_nf: Array, n_points: int, tolerance: float = 1e-6, pr
     chosen = [int(np.einsum("nf,nf->n", centred, centred).argmax())]
     nearest_n = np.full(len(values_nf), np.inf)
     while True:
-        progress(len(chosen) / n_points, "choosing points")
+        progress(len(chosen) / max(1, n_points), "choosing points")
         last = chosen[-1]
         distance_n = squared_n + squared_n[last] - 2 * values_nf @ values_nf[last]
         nearest_n = np.minimum(nearest_n, distance_n)

@@ -68,6 +68,8 @@ class StructureKernel(Declared, ABC):
             raise ValueError(
                 f"`others`: expected {features.values.shape[1]} features as the first set has, got {b.values.shape[1]}"
             )
+        _check_finite("features", features)
+        _check_finite("others", b)
         K_st = np.zeros((features.pairs.n_structures, b.pairs.n_structures))
         tiles = list(_tiles(features, b, half=others is None))
         for done, (s, t) in enumerate(tiles):
@@ -81,6 +83,7 @@ class StructureKernel(Declared, ABC):
     def diagonal(self, features: Features, environment: Kernel | None = None) -> Array:
         """Kernel of each structure with itself, shape (structures,): the diagonal of `matrix` alone."""
         kernel = PolynomialKernel() if environment is None else environment
+        _check_finite("features", features)
         K_s = np.zeros(features.pairs.n_structures)
         for s in range(len(K_s)):
             one = slice(s, s + 1)
@@ -94,6 +97,12 @@ class StructureKernel(Declared, ABC):
         K_st = np.zeros((len(rows) - 1, len(columns) - 1))
         self._fill(k_nm, rows - rows[0], columns - columns[0], half, K_st)
         return K_st
+
+
+def _check_finite(name: str, features: Features) -> None:
+    bad_n = ~np.isfinite(features.values).all(axis=1)
+    if bad_n.any():
+        raise ValueError(f"`{name}`: expected finite values, got NaN or infinity in row {int(bad_n.argmax())}")
 
 
 def _tiles(a: Features, b: Features, half: bool) -> Iterator[tuple[slice, slice]]:

@@ -257,6 +257,25 @@ def test_rematch_and_average_are_those_of_dscribe(alpha, threshold, features) ->
     assert np.abs(ours - peer.AverageKernel(metric="linear").create(rows)).max() < 1e-12
 
 
+@every_kernel
+def test_rows_of_another_length_are_refused(kernel) -> None:
+    with pytest.raises(ValueError, match=r"`(others_mf|length)`: expected"):
+        kernel(X, Y[:, :4])
+
+
+@every_structure_kernel
+def test_values_that_are_not_finite_are_refused(kernel, features) -> None:
+    values = features.values.copy()
+    values[3, 1] = np.nan
+    bad = replace(features, values=values)
+    with pytest.raises(ValueError, match="`features`: expected finite values, got NaN or infinity in row 3"):
+        kernel.matrix(bad)
+    with pytest.raises(ValueError, match="`others`: expected finite values"):
+        kernel.matrix(features, bad)
+    with pytest.raises(ValueError, match="`features`: expected finite values"):
+        kernel.diagonal(bad)
+
+
 def test_functions_of_old_are_the_average_of_powers(features) -> None:
     K = average_kernel(features, zeta=4)
     np.testing.assert_allclose(K, AverageKernel().matrix(features, None, PolynomialKernel(4.0)), rtol=1e-14)
