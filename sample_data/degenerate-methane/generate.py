@@ -17,6 +17,8 @@ from ase import Atoms
 from ase.io.extxyz import key_val_dict_to_str
 
 from potscope.sample_data import generation, molecular
+from potscope.sample_data.configurations import interleaved
+from potscope.sample_data.molecular_checks import displaced_copies
 
 from isospectral import pairs  # isort: skip - the script beside this one
 
@@ -32,7 +34,6 @@ PATH_HEIGHTS = (0.4, 0.6, 0.8)  # Å
 LOOPS, LOOP_HEIGHT = (0.1, 0.2), 0.6  # in units of 45°; Å
 MOMENTS = (2, -0.5, -0.5, -0.5, -0.5)  # unpaired electrons of the atoms that the solution starts from
 CHECKED = ("first-020", "second-002", "path-015")  # compared with finite differences
-STEP = 0.002  # Å, of the copies for that
 
 
 def methane(u: float, v: float, height: float) -> Atoms:
@@ -98,20 +99,6 @@ def collected(exact: list[Atoms]) -> list[Atoms]:
     return found
 
 
-def finite_difference_copies(everything: list[Atoms]) -> list[Atoms]:
-    """Copies of three configurations, the y of one hydrogen moved both ways."""
-    copies = []
-    for original in everything:
-        if original.info["id"] not in CHECKED:
-            continue
-        for sign in (-1, 1):
-            moved = original.copy()
-            moved.positions[2, 1] += sign * STEP
-            moved.info = {"id": f"check-{original.info['id']}-{sign:+d}", "group": "check"}
-            copies.append(moved)
-    return copies
-
-
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -120,10 +107,10 @@ def main() -> None:
     arguments = parser.parse_args()
     everything = configurations()
     if arguments.check:
-        generation.run(finite_difference_copies(everything), compute, WORK, workers=1)
+        generation.run(displaced_copies(everything, CHECKED), compute, WORK, workers=1)
         return
     if not arguments.collect:
-        generation.run(everything, compute, WORK, workers=1)
+        generation.run(interleaved(everything), compute, WORK, workers=1)
     found = collected(everything)
     generation.write_whole(DATA, gzip.compress(precise_extxyz(found), 9, mtime=0))
     print(f"{len(found)} configurations in {DATA.name}, {DATA.stat().st_size / 1000:.0f} kB")

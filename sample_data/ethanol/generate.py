@@ -8,16 +8,20 @@ Needs the extra ``data`` of the project: PySCF and tblite.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import ase.io
 import numpy as np
 from ase import Atoms, units
 from ase.build import molecule
+from ase.calculators.calculator import Calculator
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
+from ase.optimize import LBFGS
 
 from potscope.sample_data import generation, molecular
+from potscope.sample_data.molecular_checks import displaced_copies
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE / ".work"
@@ -31,8 +35,8 @@ EQUILIBRATION = 2000  # steps
 SPACING = 250  # steps between configurations, five times the correlation time of the momenta
 DECIMALS = 5  # of the positions, Å
 SEED = 20170511
+FMAX = 0.005  # eV/Å, of what is relaxed for check.py
 CHECKED = ("300K-001", "500K-050", "1000K-100")  # compared with finite differences
-STEP = 0.002  # Å, of the copies for that
 
 
 def trajectory(temperature: float, count: int, rng: np.random.Generator) -> list[Atoms]:
@@ -75,18 +79,33 @@ def interleaved(everything: list[Atoms]) -> list[Atoms]:
     return sorted(everything, key=lambda atoms: int(str(atoms.info["id"]).rsplit("-", 1)[1]))
 
 
-def finite_difference_copies(everything: list[Atoms]) -> list[Atoms]:
-    """Copies of three configurations, the y of one carbon moved both ways."""
-    copies = []
-    for original in everything:
-        if original.info["id"] not in CHECKED:
-            continue
-        for sign in (-1, 1):
-            moved = original.copy()
-            moved.positions[1, 1] += sign * STEP
-            moved.info = {"id": f"check-{original.info['id']}-{sign:+d}", "group": "check"}
-            copies.append(moved)
-    return copies
+def trans() -> Atoms:
+    """Trans ethanol, to be relaxed."""
+    return Atoms(molecule("CH3CH2OH"), info={"id": "check-trans", "group": "check"})
+
+
+def relaxed(atoms: Atoms, scratch: Path) -> Atoms:
+    """The minimum of the energy of the reference itself."""
+    moving = atoms.copy()
+    moving.calc = PBE(scratch)
+    LBFGS(moving, logfile=None).run(fmax=FMAX)
+    return molecular.pbe(moving, scratch)
+
+
+class PBE(Calculator):
+    """The reference as an ASE calculator."""
+
+    implemented_properties = ("energy", "forces")
+
+    def __init__(self, scratch: Path) -> None:
+        super().__init__()
+        self.scratch = scratch
+
+    def calculate(self, atoms: Atoms, properties: Sequence[str], system_changes: Sequence[str]) -> None:
+        """Energy and forces at once."""
+        super().calculate(atoms, properties, system_changes)
+        result = molecular.pbe(atoms, self.scratch)
+        self.results = {"energy": result.info["REF_energy"], "forces": result.arrays["REF_forces"]}
 
 
 def main() -> None:
@@ -96,7 +115,8 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="compute the copies for finite differences")
     arguments = parser.parse_args()
     if arguments.check:
-        generation.run(finite_difference_copies(configurations()), molecular.pbe, WORK, workers=1)
+        generation.run(displaced_copies(configurations(), CHECKED), molecular.pbe, WORK, workers=1)
+        generation.run([trans()], relaxed, WORK, workers=1)
         return
     if not arguments.collect:
         generation.run(interleaved(configurations()), molecular.pbe, WORK, workers=1)

@@ -1,0 +1,59 @@
+"""Molecules: finite differences of energies and an overview, for ``generate.py --check`` and ``check.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms
+
+from potscope.core.dataset import Dataset
+from potscope.sample_data import checks
+from potscope.sample_data.configurations import shortest_distance
+
+STEP = 0.002  # Å
+ATOM = 1  # the one that is moved, along y
+
+
+def displaced_copies(everything: Sequence[Atoms], checked: Collection[str]) -> list[Atoms]:
+    """Copies of some configurations with one atom moved both ways."""
+    copies = []
+    for original in everything:
+        for sign in (-1, 1) if original.info["id"] in checked else ():
+            moved = original.copy()
+            moved.positions[ATOM, 1] += sign * STEP
+            moved.info = {"id": f"check-{original.info['id']}{sign:+d}", "group": "check"}
+            copies.append(moved)
+    return copies
+
+
+def finite_differences(data: Dataset, checked: Sequence[str], work: Path) -> None:
+    """Print forces by difference of the energies of `displaced_copies` beside those that are stored."""
+    print("finite differences of the energy")
+    for name in checked:
+        files = [work / f"check-{name}{sign:+d}.xyz" for sign in (1, -1)]
+        if not all(file.exists() for file in files):
+            print(f"  {name}: was not computed: run generate.py --check")
+            continue
+        plus, minus = (float(next(ase.io.iread(file)).info["REF_energy"]) for file in files)
+        forces_nc = data.forces[data.ids.index(name)]
+        stored = float("nan") if forces_nc is None else forces_nc[ATOM, 1]
+        slope = -(plus - minus) / (2 * STEP)
+        print(f"  {name}: force y of atom {ATOM}, eV/Å: {slope:+.5f} by difference, {stored:+.5f} stored")
+
+
+def overview_of_molecules(data: Dataset) -> None:
+    """Print what is there, and of each group the ranges of energy and distance."""
+    print(data.summary())
+    print(f"structures that are there twice: {checks.duplicates(data)}")
+    bound = np.array([atoms.info["E_atomisation"] / len(atoms) for atoms in data.structures])
+    for group in data.group_sizes:
+        members = [s for s, name in enumerate(data.groups) if name == group]
+        distance = min(shortest_distance(data.structures[s]) for s in members)
+        heavy = np.mean([np.count_nonzero(data.structures[s].numbers > 1) for s in members])
+        print(
+            f"  {group}: {heavy:.1f} heavy atoms on average, atomisation {bound[members].min():.3f} to "
+            f"{bound[members].max():.3f} eV/atom, atoms no closer than {distance:.2f} Å"
+        )
