@@ -61,6 +61,7 @@ class DataView(pn.viewable.Viewer):
         self._sources = {source.title: source for source in sources}
         self._filling = False
         self._unread: list[Path] = []
+        self._asking = False
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0, "size": "small"}
         self.choice = pmui.Select(label="Data set", **wide)
         self.about = html()
@@ -103,7 +104,7 @@ class DataView(pn.viewable.Viewer):
     # -- choosing ------------------------------------------------------------------------------------------------
 
     def _opened(self) -> None:
-        self._unread = []
+        self._unread, self._asking = [], False
         self._show_source()
         self._show_keys()
 
@@ -135,7 +136,7 @@ class DataView(pn.viewable.Viewer):
         self._read(self.session.kept(dict(zip(names, contents, strict=True))))
 
     def _read(self, files: Sequence[Path], **keys: str) -> None:
-        self._unread = list(files)
+        self._unread, self._asking = list(files), False
         self.session.start_reading_files(files, **keys)
 
     def _choose_key(self, quantity: str, key: str | None) -> None:
@@ -168,7 +169,7 @@ class DataView(pn.viewable.Viewer):
             self._ask_for_keys(error.choices)
         elif self._unread and str(error).count("`units`"):
             self._ask_for_units()
-        else:
+        elif not self._asking:  # else what was chosen stays, to be changed
             self._unread = []
             self._show_keys()
 
@@ -185,6 +186,7 @@ class DataView(pn.viewable.Viewer):
 
     def _ask_for_keys(self, choices: KeyChoices) -> None:
         """Offer the keys of files in which no references were recognised."""
+        self._asking = True
         with self._filling_in():
             for name, widget in self.keys.items():
                 options = {"none": "", **{key: key for key in getattr(choices, name)}}
@@ -195,6 +197,7 @@ class DataView(pn.viewable.Viewer):
 
     def _ask_for_units(self) -> None:
         """Offer the units of files that do not tell theirs."""
+        self._asking = True
         for widget in self.keys.values():
             widget.visible = False
         self.show_keys.visible = False

@@ -395,7 +395,7 @@ def test_keys_of_files_that_were_not_understood_are_named(data_view, tmp_path):
     path = tmp_path / "own.xyz"
     structures = few_structures()[:3].to_structures()
     for atoms in structures:
-        atoms.info = {"my_number": atoms.info["REF_energy"], "kind": "mine"}
+        atoms.info = {"my_number": atoms.info["REF_energy"], "kind": "mine", "no_number": np.inf}
         atoms.arrays["my_vectors"] = atoms.arrays.pop("REF_forces")
     write(path, structures, format="extxyz")
     before = data_view.session.dataset
@@ -406,6 +406,11 @@ def test_keys_of_files_that_were_not_understood_are_named(data_view, tmp_path):
     assert list(data_view.keys["forces"].options.values()) == ["", "my_vectors"]
     data_view.keys["group"].value = "kind"  # nothing can be read yet
     assert not data_view.session.reading.busy
+    data_view.keys["energy"].value = "no_number"
+    data_view.session.reading.wait()
+    assert "no_number" in data_view.problem.object
+    assert data_view.keys["energy"].value == "no_number"  # to be changed, not lost
+    assert data_view.keys["group"].value == "kind"
     data_view.keys["energy"].value = "my_number"
     data_view.session.reading.wait()
     assert not data_view.problem.visible
