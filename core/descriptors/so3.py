@@ -60,9 +60,9 @@ class PowerSpectrumSO3(SphereDescriptor):
     By the addition theorem it is a sum over pairs of neighbours,
     :math:`p_{nl} = \frac{2l+1}{4\pi} \sum_{jk} g_n(r_{ij}) g_n(r_{ik}) P_l(\cos\theta_{jik})`.
 
-    The channels ``polynomial`` are combinations of Bartók's :math:`(r_c - r)^{n+3}`, :math:`n = 0, 1, \dots`, orthonormal
-    in space, :math:`\int_0^{r_c} r^2 g_n g_{n'} dr = \delta_{nn'}`; ``gaussian`` are Gaussians side by side,
-    :math:`g_n = e^{-(r - r_n)^2/2\Delta^2} f_c(r)` with :math:`r_n = (n + \tfrac12)\Delta`,
+    The channels ``polynomial`` are combinations of Bartók's :math:`(r_c - r)^{n+3}`, :math:`n = 0, 1, \dots`,
+    orthonormal in space, :math:`\int_0^{r_c} r^2 g_n g_{n'} dr = \delta_{nn'}`; ``gaussian`` are Gaussians in
+    a row, :math:`g_n = e^{-(r - r_n)^2/2\Delta^2} f_c(r)` with :math:`r_n = (n + \tfrac12)\Delta`,
     :math:`\Delta = r_c/n_{max}` and the cosine cutoff function.
 
     Parameters
