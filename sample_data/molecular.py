@@ -56,12 +56,21 @@ def kohn_sham(atoms: Atoms, spin: int = 0, unrestricted: bool = False) -> Any:
         unit=units.Bohr,
         verbose=0,
     )
-    calculation = (dft.UKS if spin or unrestricted else dft.RKS)(molecule).density_fit()
+    plain = (dft.UKS if spin or unrestricted else dft.RKS)(molecule)
+    _without_checkpoint(plain)
+    calculation = plain.density_fit()
     calculation.xc = FUNCTIONAL
     calculation.grids.level = GRID_LEVEL
     calculation.with_df.build()  # or the integrals would be computed anew in every iteration
     calculation.conv_tol = ENERGY_TOLERANCE
     return calculation
+
+
+def _without_checkpoint(calculation: Any) -> None:
+    """Close the temporary file that a calculation would write its orbitals to, which PySCF leaves open."""
+    calculation.chkfile = None
+    if (file := vars(calculation).pop("_chkfile", None)) is not None:
+        file.close()
 
 
 def solve(fine: Any, density: Any = None, tolerance: float = GRADIENT_TOLERANCE) -> None:
