@@ -13,6 +13,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from potscope.core import Dataset
+from potscope.core._types import IntArray
 from potscope.core.reading import UNITS
 from potscope.core.references import KeyChoices, NoReferences
 from potscope.explorer.session import READ_JOB, Session
@@ -222,7 +223,7 @@ class DataView(pn.viewable.Viewer):
         known = {"energy": data.n_energies, "forces": data.n_forces, "stress": data.n_stresses}
         rows = [
             ("structures", f"{len(data):,}", ""),
-            ("atoms", f"{data.n_atoms.sum():,}", f"{data.n_atoms.min()}–{data.n_atoms.max()} in each"),
+            ("atoms", f"{data.n_atoms.sum():,}", _range(data.n_atoms)),
             ("elements", " ".join(data.species), ""),
         ]
         for name, count in known.items():
@@ -261,3 +262,9 @@ class DataView(pn.viewable.Viewer):
             margin=0,
             styles={"gap": "12px", "padding": "14px"},
         )
+
+
+def _range(n_atoms: IntArray) -> str:
+    """How large the structures are."""
+    low, high = int(n_atoms.min()), int(n_atoms.max())
+    return f"{low} in each" if low == high else f"{low}–{high} in each"
