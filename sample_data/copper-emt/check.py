@@ -32,9 +32,7 @@ def main() -> None:
         members = checks.chosen(data, [f"ordered-alloy-{number:03d}" for number in range(9 * first, 9 * first + 9)])
         volume, energy, modulus = checks.equation_of_state(data, members)
         formation = 1000 * (energy - (1 - gold) * pure["Cu"] - gold * pure["Au"])
-        print(
-            f"{name}: {volume:.2f} Å³/atom, bulk modulus {modulus:.0f} GPa, formation {formation:+.0f} meV/atom"
-        )
+        print(f"{name}: {volume:.2f} Å³/atom, bulk modulus {modulus:.0f} GPa, formation {formation:+.0f} meV/atom")
     checks.finite_differences(data, CHECKED, emt_energy)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,7 @@ def generator(name: str, script: str = "generate.py") -> ModuleType:
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # where dataclasses look for the module that they are in
         spec.loader.exec_module(module)
     return module
 
@@ -43,6 +45,7 @@ def test_copper_is_what_emt_says() -> None:
     ("name", "script", "identity"),
     [
         ("silicon", "generate.py", "strained-007"),
+        ("dimers-and-scans", "generate_solids.py", "eos-fcc-005"),
     ],
 )
 def test_configurations_are_those_stored(name: str, script: str, identity: str) -> None:
