@@ -30,17 +30,17 @@ MAX_HETEROATOMS = 3
 HOPELESS = (  # SMARTS of what no further bond cures, so that nothing is grown from it
     "[#7,#8]~[#7,#8]~[#7,#8]",  # chains of three heteroatoms
     "[#8]~[#8]",  # peroxides
+    "[*]=[C,N]=[*]",  # cumulated double bonds
+    "[R]#[R]",  # triple bonds in rings
+    "[r3]=[r3]",  # double bonds in rings of three
+    "[r4]=[r4]",  # and of four
+    "[r3,r4;R2]",  # small rings that share atoms
 )
 UNWANTED = (  # SMARTS of what is left out in the end
     "[#7;!a]-[#7,#8;!a]",  # hydrazines, hydroxylamines and their derivatives
     "[#7;!a]=[#7,#8;!a]",  # diazenes and nitroso compounds
     "[a;!r5;!r6]",  # aromatic in name only
-    "[*]=[C,N]=[*]",  # cumulated double bonds
-    "[r3]=[r3]",  # double bonds in rings of three
-    "[r4]=[r4]",  # and of four
-    "[R]#[R]",  # triple bonds in rings
     "[R2]=[*]",  # double bonds at atoms that two rings share
-    "[r3,r4;R2]",  # small rings that share atoms
     "[CX4]([OX2H,NX3])[OX2H,NX3H2,NX3H1]",  # hydrates, hemiaminals, aminals
     "[CX3]=[CX3]-[OX2H,NX3H2]",  # enols and enamines, which are better as ketones and imines
     "[CX3](=[CX3,NX3,NX2])-[OX2H]",  # imidic acids
