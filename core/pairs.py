@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,9 @@ from potscope.core.compiled import kernel
 from potscope.core.validation import as_structures, check_geometry, check_positive
 
 COINCIDENT = 1e-8  # Å; atoms nearer than this are the same point for every purpose here
+FEWEST_TOGETHER = 5  # molecules; fewer are searched one by one
+LARGEST_TOGETHER = 100.0  # Å; a larger molecule is searched by itself, as all of a search share its grid
+MARGIN = 1e-6  # Å; more than rounding can be where molecules lie in a row
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,16 @@ class _Geometry:
                     check_geometry(atoms, f"`structures`[{index}]")
         return geometry
 
+    def extents(self) -> Array:
+        """Largest less smallest coordinate of each structure, Å, shape (structures, 3); zero without atoms."""
+        sizes = np.diff(self.first_atom_s)
+        extent_sc = np.zeros((len(sizes), 3))
+        if len(self.positions_nc):
+            first = self.first_atom_s[:-1][sizes > 0]
+            highest, lowest = (f.reduceat(self.positions_nc, first) for f in (np.maximum, np.minimum))
+            extent_sc[sizes > 0] = highest - lowest
+        return extent_sc
+
     def plain(self) -> bool:
         """Whether nothing needs a closer look: all numbers finite, elements known, cells far from flat."""
         edges_sd = np.linalg.norm(self.cells_sdc, axis=2)
@@ -215,48 +227,95 @@ _NO_INTEGERS = np.empty(0, np.int64)
 
 def _search(geometry: _Geometry, cutoff: float) -> tuple[IntArray, IntArray, Array, IntArray, IntArray]:
     """Pairs of all structures by vesin, sorted by their centres, and where the pairs of each atom begin."""
-    # sorting by centres alone is cheaper by counting than vesin's sorting by centres and neighbours
+    extent_sc = geometry.extents()
+    together_s = ~geometry.periodic_sd.any(axis=1) & (extent_sc.max(axis=1, initial=0.0) < LARGEST_TOGETHER)
+    together = np.flatnonzero(together_s)
+    if len(together) < FEWEST_TOGETHER:
+        together = _NO_INTEGERS
+    found = [_of_molecules(geometry, together, extent_sc, cutoff)]
+    # its own sorting of pairs costs more than the search
     finder = vesin.NeighborList(cutoff=cutoff, full_list=True, sorted=False, n_threads=1)
-    i, j, D, S = [_NO_INTEGERS], [_NO_INTEGERS], [np.empty((0, 3))], [np.empty((0, 3), np.int32)]
-    edges = itertools.pairwise(geometry.first_atom_s.tolist())
-    for (first, last), cell_cc, pbc in zip(edges, geometry.cells_sdc, geometry.periodic_sd, strict=True):
-        if first < last:
-            own = finder.compute(geometry.positions_nc[first:last], cell_cc, pbc, "ijDS")
-            i.append(own[0].astype(np.int64) + first)
-            j.append(own[1].astype(np.int64) + first)
-            D.append(own[2])
-            S.append(own[3])
-    loose_i = np.concatenate(i)
+    for s in np.setdiff1d(np.arange(len(together_s)), together).tolist():
+        first, last = geometry.first_atom_s[s : s + 2]
+        cell_cc, pbc = geometry.cells_sdc[s], geometry.periodic_sd[s]
+        i, j, D, S = finder.compute(geometry.positions_nc[first:last], cell_cc, pbc, "ijDS")
+        found.append((i.astype(np.int64) + first, j.astype(np.int64) + first, D, S))
+    i, j, D, S = (np.concatenate(column) for column in zip(*found, strict=True))
     first_n = np.zeros(len(geometry.numbers_n) + 1, np.int64)
-    np.cumsum(np.bincount(loose_i, minlength=len(geometry.numbers_n)), out=first_n[1:])
-    size = len(loose_i)
+    order_p = _by_centre_and_neighbour(i, j, first_n)
+    size = len(order_p)
     pairs = (np.empty(size, np.int64), np.empty(size, np.int64), np.empty((size, 3)), np.empty((size, 3), np.int64))
-    _sort_by_centre(loose_i, np.concatenate(j), np.concatenate(D), np.concatenate(S), first_n[:-1].copy(), *pairs)
+    _in_order(order_p, i, j, D, S, *pairs)
     return *pairs, first_n
 
 
+def _of_molecules(
+    geometry: _Geometry, which: IntArray, extent_sc: Array, cutoff: float
+) -> tuple[IntArray, IntArray, Array, NDArray[np.int32]]:
+    """Pairs of structures without periodicity in one search: a call for each would cost more than what it finds."""
+    if len(which) == 0:
+        return _NO_INTEGERS, _NO_INTEGERS, np.empty((0, 3)), np.empty((0, 3), np.int32)
+    size_s = np.diff(geometry.first_atom_s)[which]
+    structure_m = np.repeat(which, size_s)
+    atom_m = np.flatnonzero(np.isin(np.repeat(np.arange(len(extent_sc)), np.diff(geometry.first_atom_s)), which))
+    position_mc = geometry.positions_nc[atom_m]
+    # each in a row along x, out of reach of the next; rounding there decides nothing, as distances are taken afresh
+    lowest_sc = np.minimum.reduceat(position_mc, np.concatenate([[0], np.cumsum(size_s[size_s > 0])[:-1]]))
+    place_s = np.concatenate([[0.0], np.cumsum(extent_sc[which, 0] + 2 * cutoff)])
+    shift_sc = np.zeros((len(extent_sc), 3))
+    shift_sc[which[size_s > 0]] = -lowest_sc
+    shift_sc[which, 0] += place_s[:-1]
+    finder = vesin.NeighborList(cutoff=cutoff + MARGIN, full_list=True, sorted=False, n_threads=1)
+    i, j = finder.compute(position_mc + shift_sc[structure_m], np.zeros((3, 3)), False, "ij")
+    D = position_mc[j] - position_mc[i]
+    near = np.einsum("pc,pc->p", D, D) < cutoff**2
+    return atom_m[i[near]], atom_m[j[near]], D[near], np.zeros((int(near.sum()), 3), np.int32)
+
+
 @kernel
-def _sort_by_centre(
-    loose_i: IntArray,
-    loose_j: IntArray,
-    loose_D: Array,
-    loose_S: NDArray[np.int32],
-    next_n: IntArray,
+def _by_centre_and_neighbour(i_q: IntArray, j_q: IntArray, first_n: IntArray) -> IntArray:
+    """The order in which pairs are sorted by centre and neighbour, and in `first_n` where each centre's begin.
+
+    Sorting by counting, first by neighbours, then by centres; images of one neighbour stay as they were.
+    """
+    size, n_atoms = len(i_q), len(first_n) - 1
+    by_neighbour, order_p, next_n = np.empty(size, np.int64), np.empty(size, np.int64), np.zeros(n_atoms + 1, np.int64)
+    for q in range(size):
+        next_n[j_q[q] + 1] += 1
+        first_n[i_q[q] + 1] += 1
+    for n in range(n_atoms):
+        next_n[n + 1] += next_n[n]
+        first_n[n + 1] += first_n[n]
+    for q in range(size):
+        by_neighbour[next_n[j_q[q]]] = q
+        next_n[j_q[q]] += 1
+    next_n[:] = first_n
+    for k in range(size):
+        q = by_neighbour[k]
+        order_p[next_n[i_q[q]]] = q
+        next_n[i_q[q]] += 1
+    return order_p
+
+
+@kernel
+def _in_order(
+    order_p: IntArray,
+    i_q: IntArray,
+    j_q: IntArray,
+    D_qc: Array,
+    S_qc: NDArray[np.int32],
     i_p: IntArray,
     j_p: IntArray,
     D_pc: Array,
     S_pc: IntArray,
 ) -> None:
-    """Put each pair where the next of its centre belongs."""
-    for q in range(len(loose_i)):
-        i = loose_i[q]
-        p = next_n[i]
-        next_n[i] += 1
-        i_p[p] = i
-        j_p[p] = loose_j[q]
+    for p in range(np.uint64(len(order_p))):
+        q = np.uint64(order_p[p])
+        i_p[p] = i_q[q]
+        j_p[p] = j_q[q]
         for c in range(3):
-            D_pc[p, c] = loose_D[q, c]
-            S_pc[p, c] = loose_S[q, c]
+            D_pc[p, c] = D_qc[q, c]
+            S_pc[p, c] = S_qc[q, c]
 
 
 def check_apart(pairs: Pairs, square_p: Array) -> None:

@@ -85,6 +85,25 @@ def test_many_structures_are_laid_end_to_end() -> None:
     np.testing.assert_array_equal(together.first_n, np.searchsorted(together.i_p, np.arange(first + 1)))
 
 
+@pytest.mark.parametrize("n_empty", [0, 1, 7])
+def test_molecules_searched_together_have_the_pairs_of_each_alone(n_empty) -> None:
+    rng = np.random.default_rng(3)
+    huge = Atoms("Si2", [[0, 0, 0], [0, 0, 300.0]])
+    clouds = [Atoms(f"Si{n}", 6 * rng.normal(size=(n, 3)) + 50 * rng.normal(size=3)) for n in (1, 12, 3, 40, 2, 7)]
+    structures = [Atoms()] * n_empty + [*clouds[:3], SYSTEMS["diamond"], huge, *clouds[3:], Atoms()]
+    together = Pairs.from_structures(structures, 4.0)
+    alone = [Pairs.from_structures(atoms, 4.0) for atoms in structures]
+    first_s = together.first_atom_s[:-1]
+    np.testing.assert_array_equal(
+        together.i_p, np.concatenate([p.i_p + f for p, f in zip(alone, first_s, strict=True)])
+    )
+    np.testing.assert_array_equal(
+        together.j_p, np.concatenate([p.j_p + f for p, f in zip(alone, first_s, strict=True)])
+    )
+    np.testing.assert_array_equal(together.D_pc, np.concatenate([p.D_pc for p in alone]))
+    np.testing.assert_array_equal(together.S_pc, np.concatenate([p.S_pc for p in alone]))
+
+
 def test_order_depends_on_nothing_but_the_structure() -> None:
     atoms = bulk("Si", cubic=True) * 4
     atoms.rattle(0.1, seed=0)
