@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import ase.io
+import cases  # noqa: F401 - takes this folder, with a potscope.py in it, off the path
 
 from potscope import sample_data
 
