@@ -55,6 +55,11 @@ class Descriptor(Declared, ABC):
     def names(self) -> tuple[str, ...]:
         """What each feature is called."""
 
+    @property
+    def feature_unit(self) -> str:
+        """Unit of the features; empty for pure numbers."""
+        return ""
+
     @abstractmethod
     def compute(self, structures: Atoms | Sequence[Atoms]) -> Features:
         """Values for one structure or several, with derivatives on demand.

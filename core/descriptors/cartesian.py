@@ -58,6 +58,11 @@ class CartesianCoordinates(Descriptor):
         return frozenset()
 
     @property
+    def feature_unit(self) -> str:
+        """That of a position."""
+        return "Å"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """``x 0``: direction and atom."""
         return _names(self.n_atoms_max)

@@ -70,6 +70,11 @@ class SortedDistances(Descriptor):
         object.__setattr__(self, "species", tuple(sorted(self.species, key=atomic_numbers.__getitem__)))
 
     @property
+    def feature_unit(self) -> str:
+        """That of a distance."""
+        return "Å"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """``H O 0``: elements, and place among their distances."""
         return _names(self)

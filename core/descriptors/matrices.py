@@ -107,6 +107,11 @@ class MatrixDescriptor(Descriptor):
     scope = "structure"
 
     @property
+    def feature_unit(self) -> str:
+        """That of a product of charges over a distance; so are eigenvalues."""
+        return "e²/Å"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """``eigenvalue 0`` or ``row 0 column 1``."""
         return _names(self.n_atoms_max, self.permutation == "eigenspectrum")

@@ -102,6 +102,11 @@ class PowerSpectrumSO3(SphereDescriptor):
         return 2
 
     @property
+    def feature_unit(self) -> str:
+        """That of two orthonormal radial functions; Gaussian channels are pure numbers."""
+        return "1/Å³" if self.radial == "polynomial" else ""
+
+    @property
     def names(self) -> tuple[str, ...]:
         """``Si Si l0 n0``: species pair, l and channel."""
         return _power_names(self)
@@ -179,6 +184,11 @@ class BispectrumSO3(SphereDescriptor):
     def neighbour_order(self) -> int:
         """3: it is of the third degree in the density."""
         return 3
+
+    @property
+    def feature_unit(self) -> str:
+        """That of three orthonormal radial functions; Gaussian channels are pure numbers."""
+        return "1/Å^(9/2)" if self.radial == "polynomial" else ""
 
     @property
     def names(self) -> tuple[str, ...]:

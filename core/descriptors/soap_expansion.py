@@ -83,6 +83,11 @@ class DensityExpansion(Declared):
         return self.cutoff + tail
 
     @property
+    def feature_unit(self) -> str:
+        """The square of that of a coefficient, Å^(3/2), as the radial functions are orthonormal in space."""
+        return "Å³"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """``Si Si l0 n0 n1``: pair of species, l, n and n'; ``all`` is the sum of the species."""
         return _names(self.species, self.compression, self.n_max, self.l_max)

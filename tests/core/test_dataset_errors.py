@@ -51,7 +51,7 @@ def test_not_a_file_name() -> None:
 
 
 def test_folder(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="`files`: expected a folder of files of one kind, JSON, .*has none of these"):
+    with pytest.raises(ValueError, match=r"`files`: expected a folder of files of one kind, JSON, .*has none of these"):
         Dataset.read(tmp_path)
 
 

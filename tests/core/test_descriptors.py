@@ -250,6 +250,7 @@ def test_names_belong_to_features_and_differ(cls, chosen) -> None:
     features = descriptor.compute(atoms)
     assert len(features.names) == features.values.shape[1] == len(set(features.names))
     assert features.names == descriptor.names
+    assert descriptor.feature_unit in ("", "Å", "Å³", "1/Å³", "1/Å^(9/2)", "e²/Å")
 
 
 @every_variant
