@@ -79,8 +79,8 @@ def announced(announce: Callable[[str], None]) -> Iterator[None]:
     Parameters
     ----------
     announce
-        Takes words such as ``compiling, once per installation: density (12 s)``. An exception that it raises,
-        `Cancelled` for one, ends the compilation in the thread where it happens.
+        Takes words such as ``compiling, once per installation: density (12 s)``. It must not raise: the compilation
+        may be that of another session, which an exception would end.
     """
     listener = _Announcer(announce)
     event.register("numba:compile", listener)  # type: ignore[no-untyped-call]

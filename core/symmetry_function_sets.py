@@ -74,7 +74,12 @@ def radial_set(
         shifted = scheme.endswith("shifted")
         eta_m = np.full(n, 0.5 / (grid[1] - grid[0]) ** 2) if shifted else 0.5 / grid**2
         shift_m = grid if shifted else np.zeros(n)
-    return tuple((float(eta), float(shift)) for eta, shift in zip(eta_m, shift_m, strict=True))
+    return tuple((_short(eta), _short(shift)) for eta, shift in zip(eta_m, shift_m, strict=True))
+
+
+def _short(value: float) -> float:
+    """The number to ten digits: it is to be read, and typed again."""
+    return float(f"{value:.10g}")
 
 
 def _imbalzano(cutoff: float, n: int, shifted: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -103,7 +108,7 @@ def angular_set(
     lambdas
         Signs λ: 1 has its maximum at 0°, −1 at 180°.
     """
-    radial = ((0.5 / cutoff**2, 0.0),) if n == 1 else radial_set(cutoff, n, scheme)
+    radial = ((_short(0.5 / cutoff**2), 0.0),) if n == 1 else radial_set(cutoff, n, scheme)
     return tuple(
         (eta, float(zeta), float(lambda_), *((shift,) if shift else ()))
         for eta, shift in radial
