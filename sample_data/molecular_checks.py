@@ -9,6 +9,7 @@ import ase.io
 import numpy as np
 from ase import Atoms
 
+from potscope.core._types import Array
 from potscope.core.dataset import Dataset
 from potscope.sample_data import checks
 from potscope.sample_data.configurations import shortest_distance
@@ -44,11 +45,11 @@ def finite_differences(data: Dataset, checked: Sequence[str], work: Path) -> Non
         print(f"  {name}: force y of atom {ATOM}, eV/Å: {slope:+.5f} by difference, {stored:+.5f} stored")
 
 
-def overview_of_molecules(data: Dataset) -> None:
+def overview_of_molecules(data: Dataset, atomisation_s: Array) -> None:
     """Print what is there, and of each group the ranges of energy and distance."""
     print(data.summary())
     print(f"structures that are there twice: {checks.duplicates(data)}")
-    bound = np.array([atoms.info["E_atomisation"] / len(atoms) for atoms in data.structures])
+    bound = atomisation_s / [len(atoms) for atoms in data.structures]
     for group in data.group_sizes:
         members = [s for s, name in enumerate(data.groups) if name == group]
         distance = min(shortest_distance(data.structures[s]) for s in members)

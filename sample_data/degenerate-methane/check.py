@@ -5,13 +5,14 @@ The finite differences need what ``generate.py --check`` computes; without it th
 
 from __future__ import annotations
 
+import ase.io
 import numpy as np
 from ase import Atoms
 
 import potscope.sample_data
 from potscope.sample_data import checks, molecular_checks
 
-from generate import CHECKED, WORK  # isort: skip - the scripts beside this one
+from generate import CHECKED, DATA, WORK  # isort: skip - the scripts beside this one
 from isospectral import coulomb_matrix  # isort: skip
 
 
@@ -30,6 +31,7 @@ def eigenvalues(atoms: Atoms) -> np.ndarray:
 def main() -> None:
     """Print everything."""
     data = potscope.sample_data.load("degenerate-methane")
+    frames = ase.io.read(DATA, ":")
     checks.overview(data)
     ends = {group: [s for s, name in enumerate(data.groups) if name == group] for group in ("first", "second")}
     worst = 0.0
@@ -37,7 +39,7 @@ def main() -> None:
         a, b = data.structures[first], data.structures[second]
         worst = max(worst, float(np.abs(sorted_distances(a) - sorted_distances(b)).max()))
         if (index := int(data.ids[first][-3:])) % 5 == 0:
-            spins = ", ".join(f"{atoms.info['spin_squared']:.2f}" for atoms in (a, b))
+            spins = ", ".join(f"{abs(frames[s].info['spin_squared']):.2f}" for s in (first, second))
             difference = data.energies[first] - data.energies[second]
             print(f"h = {0.2 + 0.02 * index:.2f} Å: first − second {difference:+.4f} eV, ⟨S²⟩ {spins}")
     print(f"sorted distances of the pairs differ by up to {worst:.1e} Å")

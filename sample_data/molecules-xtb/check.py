@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import ase.io
 import numpy as np
+from ase import Atoms
 from ase.units import kcal, mol
 
 import potscope.sample_data
-from potscope.core.dataset import Dataset
 from potscope.sample_data import molecular_checks, small_molecules
 
-from generate import HERE  # isort: skip - the script beside this one
+from generate import DATA, HERE  # isort: skip - the script beside this one
 
 
-def compared(data: Dataset, other: Dataset) -> None:
+def compared(frames: Sequence[Atoms], other: Sequence[Atoms]) -> None:
     """Print how the atomisation energies of the molecules that both sets have differ, as they are and fitted."""
-    by_smiles = {atoms.info["smiles"]: atoms for atoms in other.structures}
-    both = [atoms for atoms in data.structures if atoms.info["smiles"] in by_smiles]
+    by_smiles = {atoms.info["smiles"]: atoms for atoms in other}
+    both = [atoms for atoms in frames if atoms.info["smiles"] in by_smiles]
     mine = np.array([atoms.info["E_atomisation"] for atoms in both])
     theirs = np.array([by_smiles[atoms.info["smiles"]].info["E_atomisation"] for atoms in both])
     counts = np.array([[atoms.symbols.count(s) for s in small_molecules.UNPAIRED] for atoms in both], dtype=float)
@@ -31,12 +33,14 @@ def compared(data: Dataset, other: Dataset) -> None:
 def main() -> None:
     """Print everything."""
     data = potscope.sample_data.load("molecules-xtb")
-    molecular_checks.overview_of_molecules(data)
+    frames = ase.io.read(DATA, ":")
+    molecular_checks.overview_of_molecules(data, np.array([frame.info["E_atomisation"] for frame in frames]))
     for symbol in small_molecules.UNPAIRED:
         energy = next(ase.io.iread(HERE / ".work" / f"free-{symbol}.xyz")).info["REF_energy"]
         print(f"free {symbol}: {energy:.5f} eV")
-    if "molecules" in {found.name for found in potscope.sample_data.list()}:
-        compared(data, potscope.sample_data.load("molecules"))
+    by_pbe = HERE.parent / "molecules" / "molecules.xyz.gz"
+    if by_pbe.exists():
+        compared(frames, ase.io.read(by_pbe, ":"))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import potscope.sample_data
 from potscope.core.dataset import Dataset
 from potscope.sample_data import molecular_checks, small_molecules
 
-from generate import HERE  # isort: skip - the script beside this one
+from generate import DATA, HERE  # isort: skip - the script beside this one
 
 EXPERIMENT = {  # atomisation energies without zero-point energy, kcal/mol
     "C": ("methane", 419.3),
@@ -40,13 +40,14 @@ def bond_lengths(data: Dataset) -> None:
 def main() -> None:
     """Print everything."""
     data = potscope.sample_data.load("molecules")
-    molecular_checks.overview_of_molecules(data)
+    frames = ase.io.read(DATA, ":")
+    molecular_checks.overview_of_molecules(data, np.array([frame.info["E_atomisation"] for frame in frames]))
     bond_lengths(data)
     for symbol in small_molecules.UNPAIRED:
         energy = next(ase.io.iread(HERE / ".work" / f"free-{symbol}.xyz")).info["REF_energy"]
         print(f"free {symbol}: {energy:.5f} eV")
     for smiles, (name, known) in EXPERIMENT.items():
-        found = next((atoms for atoms in data.structures if atoms.info["smiles"] == smiles), None)
+        found = next((atoms for atoms in frames if atoms.info["smiles"] == smiles), None)
         if found is not None:
             energy = -found.info["E_atomisation"] / (kcal / mol)
             print(f"{name}: atomisation energy {energy:.1f} kcal/mol, experiment {known:.1f}")
