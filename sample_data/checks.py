@@ -47,11 +47,15 @@ def largest_forces(data: Dataset) -> Array:
 
 
 def outliers(data: Dataset, limit: float = 10.0) -> list[str]:
-    """Those whose largest force is more than `limit` times the median of the largest forces of their group."""
+    """Those whose largest force is more than `limit` times the median of their group, which leaves out crystals."""
     largest = largest_forces(data)
     groups = np.array(data.groups)
-    medians = np.array([np.median(largest[groups == group]) for group in data.groups])
-    return [data.ids[s] for s in np.flatnonzero(largest > limit * np.maximum(medians, 1e-3))]
+    found = []
+    for group in data.group_sizes:
+        members = np.flatnonzero((groups == group) & (largest > 1e-3))
+        typical = np.median(largest[members]) if len(members) else np.inf
+        found += [data.ids[s] for s in members[largest[members] > limit * typical]]
+    return found
 
 
 def overview(data: Dataset) -> None:

@@ -43,6 +43,17 @@ def phases(data: Dataset) -> None:
         print(f"{group}: {volume:.2f} Å³/atom, {1000 * (energy - lowest):.0f} meV/atom above, {modulus:.0f} GPa")
 
 
+def torsions(data: Dataset) -> None:
+    """Lowest and highest energy of each turn of ethanol, and where they are."""
+    for group in (name for name in data.group_sizes if name.startswith("torsion")):
+        indices = {"hydroxyl": (0, 1, 2, 3), "methyl": (2, 1, 0, 6)}[group.split()[-1]]
+        members = [s for s, name in enumerate(data.groups) if name == group]
+        low, high = (members[pick(data.energies[members])] for pick in (np.argmin, np.argmax))
+        angles = [data.structures[s].get_dihedral(*indices) for s in (low, high)]
+        barrier = 1000 * (data.energies[high] - data.energies[low])
+        print(f"{group}: lowest at {angles[0]:.0f}°, highest at {angles[1]:.0f}°, {barrier:.0f} meV above")
+
+
 def vacancy(data: Dataset) -> None:
     """Energies of formation, from the 16-atom cell without one."""
     members = [s for s, name in enumerate(data.groups) if name == "vacancy"]
@@ -74,14 +85,28 @@ def finite_differences(data: Dataset) -> None:
         print(f"  {data.ids[s]}: {difference:+.5f} computed, {expected:+.5f} from stored forces or stress")
 
 
+def integrated(data: Dataset) -> None:
+    """Of the curves of PySCF, the energy over six steps by Simpson's rule from the forces."""
+    print("difference of energy over six steps of 0.05 Å, eV")
+    for group in ("dimer H-H", "dimer O-H"):
+        members = [s for s, name in enumerate(data.groups) if name == group][4:11]
+        r = np.array([data.structures[s].get_distance(0, 1) for s in members])
+        forces = np.array([data.forces[s][1, 2] for s in members])
+        expected = -float(np.array([1, 4, 2, 4, 2, 4, 1]) @ forces) * (r[1] - r[0]) / 3
+        difference = data.energies[members[-1]] - data.energies[members[0]]
+        print(f"  {group}, {r[0]:.2f} to {r[-1]:.2f} Å: {difference:+.4f} computed, {expected:+.4f} from stored forces")
+
+
 def main() -> None:
     """Print everything."""
     data = potscope.sample_data.load("dimers-and-scans")
     checks.overview(data)
     dimers(data)
+    torsions(data)
     phases(data)
     vacancy(data)
     finite_differences(data)
+    integrated(data)
     print(f"pw.x: {espresso.cpu_minutes(WORK / 'scratch'):.0f} CPU-minutes")
 
 
