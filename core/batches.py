@@ -16,7 +16,7 @@ from potscope.core.validation import HasStructures, as_structures, check_positiv
 MOST_BYTES = 100e6
 """What the features and pairs of one batch may take, about, where nothing else is asked for."""
 
-BYTES_A_PAIR = 80  # indices, vector and shift, and the gradient that comes back
+BYTES_A_PAIR = 250  # indices, vector and shift, twice while they are sorted, and the gradient that comes back
 COPIES = 2  # of the values: a descriptor keeps as much again for its derivatives
 BATCHES_AT_A_TIME = 64  # handed to a cluster before the first result is waited for
 
