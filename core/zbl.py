@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from potscope.core._types import Array
+from potscope.core._types import Array, IntArray
 from potscope.core.pairs import Pairs
 from potscope.core.validation import check_not_negative, check_positive
 
@@ -88,7 +88,7 @@ class ZBL:
         dE_dD_pc[near] = (slope_p / (2 * r_p))[:, None] * pairs.D_pc[near]
         return np.asarray(np.bincount(i_p, energy_p / 2, pairs.n_atoms), dtype=float), dE_dD_pc
 
-    def pair(self, r_p: Array, first_p: Array, second_p: Array) -> tuple[Array, Array]:
+    def pair(self, r_p: Array, first_p: IntArray, second_p: IntArray) -> tuple[Array, Array]:
         """Energy of pairs of nuclei within `outer`, eV, and its derivative, eV/Å, each of shape (pairs,).
 
         Parameters
@@ -96,7 +96,7 @@ class ZBL:
         r_p
             Distances, Å.
         first_p, second_p
-            Nuclear charges.
+            Atomic numbers.
         """
         charge_p = COULOMB * first_p * second_p
         inverse_p = (first_p**POWER + second_p**POWER) / LENGTH

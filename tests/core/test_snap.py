@@ -68,6 +68,18 @@ def test_tantalum_as_published(reference_folder) -> None:
         assert ours[f"{quantity}_rmse"] / unit[quantity] == pytest.approx(rmse, rel=2e-5, abs=1e-12)
 
 
+@pytest.mark.parametrize(("element", "energy_mae", "force_mae"), [("Si", 6.44e-3, 0.133), ("Mo", 5.48e-3, 0.207)])
+def test_silicon_and_molybdenum_no_worse_than_published(reference_folder, element, energy_mae, force_mae) -> None:
+    """Trained on the training set alone, with the defaults and one descriptor for both."""
+    train, test = (
+        Dataset.read(reference_folder / "mlearn" / f"{element}_{part}.xyz.gz") for part in ("training", "test")
+    )
+    potential = SNAP(Bispectrum(species=[element], twojmax=8, rcutfac=5.2)).fit(train)
+    errors = summary(test, potential.predict(test))
+    assert errors["energy_mae"] < energy_mae
+    assert errors["force_mae"] < force_mae
+
+
 # -- potentials that are known ----------------------------------------------------------------------------------------
 
 
