@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from ase import Atoms
@@ -40,6 +41,27 @@ def summed(
         stresses=voigt(-gradient.virials / volumes[:, None, None]),
         energy_std=energy_std,
     )
+
+
+def by_centres(pairs: Pairs, most_pairs: int) -> Iterator[Pairs]:
+    """The same atoms with a part of the pairs each: those of consecutive centres, as many as are allowed, at least one.
+
+    What is a sum over centres, such as forces and virials, is the sum over the parts.
+    """
+    start = 0
+    while start < pairs.n_atoms:
+        first = int(pairs.first_n[start])
+        stop = max(start + 1, int(np.searchsorted(pairs.first_n, first + most_pairs, side="right")) - 1)
+        last = int(pairs.first_n[stop])
+        yield replace(
+            pairs,
+            i_p=pairs.i_p[first:last],
+            j_p=pairs.j_p[first:last],
+            D_pc=pairs.D_pc[first:last],
+            S_pc=pairs.S_pc[first:last],
+            first_n=np.clip(pairs.first_n, first, last) - first,
+        )
+        start = stop
 
 
 def virials_of(pairs: Pairs, slope_pcm: Array) -> Array:

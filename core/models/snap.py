@@ -19,12 +19,14 @@ from potscope.core.models.base import Potential
 from potscope.core.models.group_weights import Weights, weights_of
 from potscope.core.models.least_squares import TriangularLeastSquares
 from potscope.core.models.linear_solvers import Reduced, Solution, automatic_relevance, least_squares, ridge
-from potscope.core.models.local_energies import summed, virials_of, voigt
+from potscope.core.models.local_energies import by_centres, summed, virials_of, voigt
 from potscope.core.models.offsets import least_squares_offsets
 from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
 from potscope.core.zbl import ZBL
+
+MOST_SLOPES = 20_000_000  # derivatives of features by pair vectors that are held at once: 160 MB, and copies
 
 
 @dataclass(eq=False)
@@ -221,15 +223,19 @@ class SNAP(Potential):
 
     def _derivatives(self, features: Features, species_n: IntArray) -> tuple[Array, Array]:
         """Forces, shape (atoms, 3, columns), and virials, shape (6, columns), of each column of one structure."""
-        pairs, J_pcf = features.pairs, features.jacobian()
-        n_species, n_features = len(self.descriptor.species), J_pcf.shape[2]
+        pairs = features.pairs
+        n_species, n_features = len(self.descriptor.species), features.values.shape[1]
         forces_nczk = np.zeros((pairs.n_atoms, 3, n_species, 1 + n_features))
         virials_vzk = np.zeros((6, n_species, 1 + n_features))
-        present = np.unique(species_n)
-        for z in present:
-            own_pcf = J_pcf if len(present) == 1 else J_pcf * (species_n[pairs.i_p] == z)[:, None, None]
-            forces_nczk[:, :, z, 1:] = pairs.forces(own_pcf)
-            virials_vzk[:, z, 1:] = virials_of(pairs, own_pcf)
+        parts = list(by_centres(pairs, MOST_SLOPES // (3 * n_features)))
+        for own in parts:
+            J_pcf = (features if len(parts) == 1 else self.descriptor.compute_pairs(own)).jacobian()
+            species_p = species_n[own.i_p]
+            present = np.unique(species_p)
+            for z in present:
+                own_pcf = J_pcf if len(present) == 1 else J_pcf * (species_p == z)[:, None, None]
+                forces_nczk[:, :, z, 1:] += own.forces(own_pcf)
+                virials_vzk[:, z, 1:] += virials_of(own, own_pcf)
         return forces_nczk.reshape(pairs.n_atoms, 3, -1), virials_vzk.reshape(6, -1)
 
     def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False) -> Prediction:

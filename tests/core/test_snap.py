@@ -14,7 +14,7 @@ from sklearn.linear_model import ARDRegression
 from potscope.core import Dataset, load
 from potscope.core.descriptors import Bispectrum
 from potscope.core.metrics import by_group, summary
-from potscope.core.models import SNAP, Weights
+from potscope.core.models import SNAP, Weights, snap
 from potscope.core.models.least_squares import TriangularLeastSquares
 from potscope.core.models.linear_solvers import Reduced, automatic_relevance, least_squares, ridge
 from potscope.core.progress import Cancelled
@@ -157,6 +157,15 @@ def test_the_repulsion_is_there_where_the_descriptor_does_not_reach(tmp_path) ->
     assert potential.predict(close).energies[0] > bare.predict(close).energies[0] + 500
     close.calc = again.calculator()
     np.testing.assert_allclose(calculate_numerical_forces(close, 1e-5), close.get_forces(), rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("most", [1, 500, 2000])
+def test_derivatives_held_in_parts_are_the_same(monkeypatch, most) -> None:
+    data = Dataset.from_structures(labelled(known(), carbides(20), noise=0.1))
+    expected = SNAP(SIC).fit(data).coefficients_
+    monkeypatch.setattr(snap, "MOST_SLOPES", most * 3 * len(SIC.names) // 10)
+    found = SNAP(SIC).fit(data).coefficients_
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9 * np.abs(expected).max())
 
 
 # -- weights ----------------------------------------------------------------------------------------------------------
