@@ -98,7 +98,7 @@ class ZBL:
         first_p, second_p
             Atomic numbers.
         """
-        charge_p = COULOMB * first_p * second_p
+        charge_p = np.asarray(COULOMB * first_p * second_p, dtype=float)
         inverse_p = (first_p**POWER + second_p**POWER) / LENGTH
         phi_p, dphi_p, _ = _screened(r_p, charge_p, inverse_p)
         end_p, dend_p, ddend_p = _screened(np.full_like(r_p, self.outer), charge_p, inverse_p)
