@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from sklearn.linear_model import ARDRegression
 from potscope.core import Dataset, load
 from potscope.core.descriptors import Bispectrum
 from potscope.core.metrics import by_group, summary
-from potscope.core.models import SNAP, Weights, snap
+from potscope.core.models import SNAP, PotentialFileError, Weights, snap
 from potscope.core.models.least_squares import TriangularLeastSquares
 from potscope.core.models.linear_solvers import Reduced, automatic_relevance, least_squares, ridge
 from potscope.core.progress import Cancelled
@@ -180,6 +182,24 @@ def test_derivatives_held_in_parts_are_the_same(monkeypatch, most) -> None:
     monkeypatch.setattr(snap, "MOST_SLOPES", most * 3 * len(SIC.names) // 10)
     found = SNAP(SIC).fit(data).coefficients_
     np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "message"),
+    [
+        ({"class": "Bispectrum", "hyperparameters": {"species": ["Si", "C"], "twojmax": 5}}, "coefficients of shape"),
+        ({"class": "CoulombMatrix", "hyperparameters": {}}, "stands on a local descriptor"),
+    ],
+)
+def test_a_file_whose_descriptor_does_not_fit_is_refused(tmp_path, descriptor, message) -> None:
+    path = known().save(tmp_path / "good.potscope")
+    with zipfile.ZipFile(path) as archive:
+        header, arrays = json.loads(archive.read("model.json")), archive.read("arrays.npz")
+    with zipfile.ZipFile(tmp_path / "bad.potscope", "w") as archive:
+        archive.writestr("model.json", json.dumps({**header, "descriptor": descriptor}))
+        archive.writestr("arrays.npz", arrays)
+    with pytest.raises(PotentialFileError, match=message):
+        load(tmp_path / "bad.potscope")
 
 
 # -- weights ----------------------------------------------------------------------------------------------------------
