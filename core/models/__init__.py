@@ -8,7 +8,9 @@ from __future__ import annotations
 from potscope.core.models.base import NotFitted, Potential
 from potscope.core.models.files import PotentialFileError, load, save
 from potscope.core.models.gap import GAP
+from potscope.core.models.group_weights import Weights
+from potscope.core.models.snap import SNAP
 
-REGISTRY: dict[str, type[Potential]] = {cls.__name__: cls for cls in (GAP,)}
+REGISTRY: dict[str, type[Potential]] = {cls.__name__: cls for cls in (GAP, SNAP)}
 
-__all__ = ["GAP", "REGISTRY", "NotFitted", "Potential", "PotentialFileError", "load", "save"]
+__all__ = ["GAP", "REGISTRY", "SNAP", "NotFitted", "Potential", "PotentialFileError", "Weights", "load", "save"]

@@ -20,8 +20,8 @@ from potscope.core.kernels import farthest_points, leverage_points, normalised
 from potscope.core.models.base import Potential, batches
 from potscope.core.models.environment_kernel import EnvironmentKernel
 from potscope.core.models.least_squares import TriangularLeastSquares
+from potscope.core.models.local_energies import summed, virials_of
 from potscope.core.models.offsets import least_squares_offsets, offsets_of
-from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
 
@@ -228,7 +228,7 @@ class GAP(Potential):
                 targets.append(forces.ravel()[known] / self.force_sigma)
             if has_stress:
                 scale = self.virial_sigma * root_n
-                rows.append(_virials_of(features.pairs, slope_pcm) / scale)
+                rows.append(virials_of(features.pairs, slope_pcm) / scale)
                 targets.append(-stress * atoms.get_volume() / scale)
         return np.concatenate(rows), np.concatenate(targets)
 
@@ -240,15 +240,8 @@ class GAP(Potential):
         local_n, slope_nf = self._kernel.energies(features.values, species_n, self.weights_)
         local_n += offsets_of(pairs.numbers_n, self.descriptor.species, self.offsets_)
         gradient = features.pull_back(slope_nf)
-        edges = pairs.first_atom_s[1:-1]
-        volumes = np.array([atoms.get_volume() if atoms.cell.rank == 3 else np.nan for atoms in structures])
-        return Prediction(
-            energies=np.asarray(np.bincount(pairs.structure_n, local_n, pairs.n_structures), dtype=float),
-            local_energies=tuple(np.split(local_n, edges)),
-            forces=tuple(np.split(gradient.forces, edges)),
-            stresses=_voigt(-gradient.virials / volumes[:, None, None]),
-            energy_std=self._energy_std(features, species_n) if energy_std else None,
-        )
+        energy_std_s = self._energy_std(features, species_n) if energy_std else None
+        return summed(structures, pairs, local_n, gradient, energy_std_s)
 
     def _energy_std(self, features: Features, species_n: IntArray) -> Array:
         sums_sm = np.zeros((features.pairs.n_structures, self._kernel.size))
@@ -303,16 +296,3 @@ def _upper_cholesky(kernel_mm: Array, variance: float) -> Array:
         except LinAlgError:
             jitter *= 10
     raise ValueError("the kernel between sparse points is singular; choose fewer with `n_sparse` or a larger `zeta`")
-
-
-VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-
-
-def _virials_of(pairs: Pairs, slope_pcm: Array) -> Array:
-    """Virials that belong to each column's pair gradients, Voigt order, shape (6, columns)."""
-    return -np.stack([pairs.D_pc[:, a] @ slope_pcm[:, b] for a, b in VOIGT])
-
-
-def _voigt(tensor_scc: Array) -> Array:
-    symmetric = (tensor_scc + tensor_scc.transpose(0, 2, 1)) / 2
-    return np.stack([symmetric[:, a, b] for a, b in VOIGT], axis=-1)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.linalg import qr, solve_triangular
 
 from potscope.core._types import Array
+from potscope.core.models.linear_solvers import Reduced
 
 
 class TriangularLeastSquares:
@@ -29,12 +30,14 @@ class TriangularLeastSquares:
         self._n_columns = n_columns
         self._waiting: list[Array] = []
         self._n_waiting = 0
+        self._n_rows = 0
         self._triangle = np.empty((0, n_columns + 1))
 
     def add(self, A: Array, b: Array) -> None:
         """Take some equations, shape (rows, n_columns) and (rows,), already divided by their standard deviations."""
         self._waiting.append(np.column_stack([A, b]))
         self._n_waiting += len(b)
+        self._n_rows += len(b)
         if self._n_waiting >= 2 * self._n_columns:
             self._fold()
 
@@ -43,6 +46,16 @@ class TriangularLeastSquares:
         (self._triangle,) = qr(rows, mode="r", overwrite_a=True, check_finite=False)
         self._triangle = self._triangle[: self._n_columns + 1]
         self._waiting, self._n_waiting = [], 0
+
+    def reduced(self) -> Reduced:
+        """All that the equations say, in as many as there are unknowns; rows of zeros where there were fewer."""
+        if self._waiting:
+            self._fold()
+        n = self._n_columns
+        square = np.zeros((n, n + 1))
+        square[: len(self._triangle)] = self._triangle[:n]
+        rest = float(np.sum(self._triangle[n:, n] ** 2))
+        return Reduced(square[:, :n].copy(), square[:, n].copy(), rest, self._n_rows)
 
     def solve(self) -> tuple[Array, Array]:
         r"""The solution, shape (n_columns,), and the triangle.

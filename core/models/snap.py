@@ -1,0 +1,277 @@
+"""Spectral neighbour analysis potentials: linear in the descriptors of atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from ase import Atoms
+
+from potscope.core import descriptors
+from potscope.core._types import Array, IntArray
+from potscope.core.dataset import Dataset
+from potscope.core.descriptors import LocalDescriptor
+from potscope.core.features import Features, Gradient
+from potscope.core.hyperparameters import hyperparameter
+from potscope.core.models.base import Potential
+from potscope.core.models.group_weights import Weights, weights_of
+from potscope.core.models.least_squares import TriangularLeastSquares
+from potscope.core.models.linear_solvers import Reduced, Solution, automatic_relevance, least_squares, ridge
+from potscope.core.models.local_energies import by_centres, summed, virials_of, voigt
+from potscope.core.models.offsets import least_squares_offsets
+from potscope.core.pairs import Pairs
+from potscope.core.prediction import Prediction
+from potscope.core.progress import Progress, part, silent
+from potscope.core.zbl import ZBL
+
+MOST_SLOPES = 20_000_000  # derivatives of features by pair vectors that are held at once: 160 MB, and copies
+
+
+@dataclass(eq=False)
+class SNAP(Potential):
+    r"""Spectral neighbour analysis potential: local energies that are linear in the features of the environment.
+
+    .. math:: E = \sum_i \left[ \beta^0_{z_i} + \boldsymbol\beta_{z_i}\cdot\mathbf G_i \right] + E_\text{ZBL}
+
+    With a `Bispectrum` it is what LAMMPS' ``pair_style snap`` computes, and with its `quadraticflag` the quadratic
+    one; any local descriptor will do. The coefficients of each element are those that make
+
+    .. math::
+        \sum_s \left[ w^E_s \frac{E_s - E^\text{ref}_s}{N_s} \right]^2
+        + \sum_{s,i,c} \left[ w^F_s (F_{ic} - F^\text{ref}_{ic}) \right]^2
+        + \sum_{s,ab} \left[ w^\sigma_s (\sigma_{s,ab} - \sigma^\text{ref}_{s,ab}) \right]^2
+
+    smallest, as in FitSNAP. Forces and stresses are equations of their own, made structure by structure and folded
+    into a QR decomposition. With ``solver="ridge"`` a small multiple of the squares of the coefficients is added, in
+    units in which each column of the equations has length one, and what is not determined is near the energy of the
+    atoms alone; see `linear_solvers` for the three.
+
+    With the residuals' variance :math:`s^2` and the triangle :math:`\mathbf R` of the weighted equations, regularised
+    as they were solved, the standard deviation of a total energy with summed features :math:`\mathbf x` is by its
+    leverage
+
+    .. math:: \sigma_E = s\,\sqrt{\mathbf x^{\mathsf T} (\mathbf R^{\mathsf T}\mathbf R)^{-1}\mathbf x} .
+
+    Parameters
+    ----------
+    descriptor
+        A local descriptor, such as `Bispectrum`.
+    solver, ridge, energy_weight, force_weight, stress_weight, zbl_inner, zbl_outer
+        As declared; see ``declared(SNAP)``.
+
+    Attributes
+    ----------
+    coefficients_
+        :math:`\beta^0_z` and :math:`\boldsymbol\beta_z` of each species of the descriptor, eV per unit of the feature,
+        shape (species, 1 + features): in the order of a ``.snapcoeff`` file.
+
+    References
+    ----------
+    A. P. Thompson, L. P. Swiler, C. R. Trott, S. M. Foiles, G. J. Tucker, J. Comput. Phys. 285, 316 (2015).
+    doi:10.1016/j.jcp.2014.12.018
+
+    M. A. Wood, A. P. Thompson, J. Chem. Phys. 148, 241721 (2018), for the quadratic one. doi:10.1063/1.5017641
+
+    A. Rohskopf et al., J. Open Source Softw. 8, 5118 (2023). doi:10.21105/joss.05118
+    """
+
+    title: ClassVar[str] = "Linear potential (SNAP)"
+    has_energy_std: ClassVar[bool] = True
+
+    descriptor: LocalDescriptor
+    solver: str = hyperparameter(
+        "How the weighted equations are solved.",
+        default="ridge",
+        choices=("ridge", "least squares", "automatic relevance"),
+    )
+    ridge: float = hyperparameter(
+        "Strength of the ridge, for columns of length one.", default=1e-8, bounds=(1e-15, 1e3)
+    )
+    energy_weight: float = hyperparameter("Weight of energies.", default=100.0, unit="atom/eV", bounds=(0.0, 1e9))
+    force_weight: float = hyperparameter("Weight of forces.", default=1.0, unit="Å/eV", bounds=(0.0, 1e9))
+    stress_weight: float = hyperparameter("Weight of stresses.", default=10.0, unit="Å³/eV", bounds=(0.0, 1e9))
+    zbl_inner: float = hyperparameter(
+        "Where the ZBL repulsion begins to be switched off.", default=0.0, unit="Å", bounds=(0.0, 20.0)
+    )
+    zbl_outer: float = hyperparameter(
+        "Where nothing is left of the ZBL repulsion; 0 for none.", default=0.0, unit="Å", bounds=(0.0, 20.0)
+    )
+
+    coefficients_: Array = field(init=False, repr=False)
+    _spread_kk: Array = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the hyperparameters."""
+        super().__post_init__()
+        if not isinstance(self.descriptor, LocalDescriptor):
+            raise TypeError(f"`descriptor`: expected a local descriptor such as Bispectrum, got {self.descriptor!r}")
+        if self.zbl_inner > 0 and self.zbl_inner >= self.zbl_outer:
+            raise ValueError(
+                f"`zbl_inner`: expected less than `zbl_outer`, {self.zbl_outer:g} Å, got {self.zbl_inner:g}"
+            )
+
+    @property
+    def fitted(self) -> bool:
+        """Whether ``fit`` or ``load`` has been here."""
+        return hasattr(self, "coefficients_")
+
+    @property
+    def repulsion(self) -> ZBL | None:
+        """The repulsion that the linear part is on top of."""
+        return ZBL(self.zbl_inner, self.zbl_outer) if self.zbl_outer > 0 else None
+
+    def fit(self, train: Dataset, progress: Progress = silent, *, weights: Mapping[str, Weights] | None = None) -> Self:
+        """Learn from energies, forces and stresses, as far as the data set has them.
+
+        Parameters
+        ----------
+        train
+            Structures with references.
+        progress
+            Called before every structure; it may raise `Cancelled`, and then the potential is as it was before.
+        weights
+            Those of groups of the data set; other groups have `energy_weight`, `force_weight` and `stress_weight`.
+
+        Raises
+        ------
+        ValueError
+            If there is no energy to fit to, an element the descriptor does not know, a group that the data set does
+            not have, or no equation with a weight.
+        """
+        if not np.isfinite(train.energies).any():
+            raise ValueError("`train`: expected at least one structure with a reference energy, got none")
+        self.descriptor.check_species(train.structures)
+        default = Weights(self.energy_weight, self.force_weight, self.stress_weight)
+        weights_s = weights_of(train, default, weights)
+        progress(0.0, "compiling the kernels and describing the environments")
+        offsets_z = self._offsets(train)
+        n_columns = len(offsets_z) * (1 + len(self.descriptor.names))
+        equations = TriangularLeastSquares(n_columns)
+        for index in range(len(train)):
+            progress(0.9 * index / len(train), f"structure {index + 1} of {len(train)}")
+            equations.add(*self._equations(train, index, offsets_z, weights_s[index]))
+        progress(0.9, "solving")
+        solution = self._solve(equations.reduced(), part(progress, 0.9, 1.0))
+        coefficients = solution.w_k.reshape(len(offsets_z), -1)
+        coefficients[:, 0] += offsets_z
+        self.coefficients_, self._spread_kk = coefficients, solution.spread_kk
+        progress(1.0, "fitted")
+        return self
+
+    def _offsets(self, train: Dataset) -> Array:
+        """Energies of the atoms of each species that come nearest; what ridge regression draws the constants to."""
+        return least_squares_offsets(train, self.descriptor.species)
+
+    def _solve(self, equations: Reduced, progress: Progress) -> Solution:
+        if not equations.R_kk.any():
+            raise ValueError("`weights`: expected a reference with a weight greater than zero, got none")
+        if self.solver == "automatic relevance":
+            return automatic_relevance(equations, progress)
+        return ridge(equations, self.ridge) if self.solver == "ridge" else least_squares(equations)
+
+    def _pairs(self, structures: Sequence[Atoms]) -> Pairs:
+        self.descriptor.check_species(structures)
+        return Pairs.from_structures(structures, max(self.descriptor.reach, self.zbl_outer))
+
+    def _repulsion(self, pairs: Pairs) -> tuple[Array, Gradient]:
+        """What is not linear: energies of atoms, forces and virials of the repulsion."""
+        if self.repulsion is None:
+            return np.zeros(pairs.n_atoms), Gradient(np.zeros((pairs.n_atoms, 3)), np.zeros((pairs.n_structures, 3, 3)))
+        energy_n, dE_dD_pc = self.repulsion.energies(pairs)
+        return energy_n, Gradient(pairs.forces(dE_dD_pc), pairs.virials(dE_dD_pc))
+
+    def _sums(self, features: Features, species_n: IntArray) -> Array:
+        """Atoms and features of each species summed over each structure, shape (structures, columns)."""
+        n_species = len(self.descriptor.species)
+        sums_szk = np.zeros((features.pairs.n_structures, n_species, 1 + features.values.shape[1]))
+        for z in range(n_species):
+            rows = np.flatnonzero(species_n == z)
+            np.add.at(sums_szk[:, z, 0], features.structure_r[rows], 1.0)
+            np.add.at(sums_szk[:, z, 1:], features.structure_r[rows], features.values[rows])
+        return sums_szk.reshape(len(sums_szk), -1)
+
+    def _equations(self, train: Dataset, index: int, offsets_z: Array, weights: Weights) -> tuple[Array, Array]:
+        """What one structure says of the coefficients, less offsets and repulsion, times its weights."""
+        atoms, energy, stress = train.structures[index], train.energies[index], train.stresses[index]
+        forces = train.forces[index]
+        pairs = self._pairs([atoms])
+        features = self.descriptor.compute_pairs(pairs)
+        species_n = self.descriptor.species_of(pairs.numbers_n)
+        core_n, core = self._repulsion(pairs)
+        n_columns = len(offsets_z) * (1 + features.values.shape[1])
+        rows, targets = [np.empty((0, n_columns))], [np.empty(0)]
+        if np.isfinite(energy) and weights.energy > 0:
+            rows.append(self._sums(features, species_n) * (weights.energy / len(atoms)))
+            target = energy - core_n.sum() - offsets_z[species_n].sum()
+            targets.append(np.array([target * weights.energy / len(atoms)]))
+        wants_forces = forces is not None and weights.force > 0
+        wants_stress = bool(np.isfinite(stress).all()) and weights.stress > 0
+        if not (wants_forces or wants_stress):
+            return np.concatenate(rows), np.concatenate(targets)
+        columns = self._derivatives(features, species_n)
+        if forces is not None and wants_forces:
+            known = np.isfinite(forces).ravel()
+            rows.append(columns[0].reshape(-1, n_columns)[known] * weights.force)
+            targets.append((forces - core.forces).ravel()[known] * weights.force)
+        if wants_stress:
+            volume = atoms.get_volume()
+            rows.append(columns[1] * (-weights.stress / volume))
+            targets.append((stress + voigt(core.virials)[0] / volume) * weights.stress)
+        return np.concatenate(rows), np.concatenate(targets)
+
+    def _derivatives(self, features: Features, species_n: IntArray) -> tuple[Array, Array]:
+        """Forces, shape (atoms, 3, columns), and virials, shape (6, columns), of each column of one structure."""
+        pairs = features.pairs
+        n_species, n_features = len(self.descriptor.species), features.values.shape[1]
+        forces_nczk = np.zeros((pairs.n_atoms, 3, n_species, 1 + n_features))
+        virials_vzk = np.zeros((6, n_species, 1 + n_features))
+        parts = list(by_centres(pairs, MOST_SLOPES // (3 * n_features)))
+        for own in parts:
+            J_pcf = (features if len(parts) == 1 else self.descriptor.compute_pairs(own)).jacobian()
+            species_p = species_n[own.i_p]
+            present = np.unique(species_p)
+            for z in present:
+                own_pcf = J_pcf if len(present) == 1 else J_pcf * (species_p == z)[:, None, None]
+                forces_nczk[:, :, z, 1:] += own.forces(own_pcf)
+                virials_vzk[:, z, 1:] += virials_of(own, own_pcf)
+        return forces_nczk.reshape(pairs.n_atoms, 3, -1), virials_vzk.reshape(6, -1)
+
+    def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False) -> Prediction:
+        """Predict for structures few enough to be held in memory at once."""
+        pairs = self._pairs(structures)
+        features = self.descriptor.compute_pairs(pairs)
+        species_n = self.descriptor.species_of(pairs.numbers_n)
+        core_n, core = self._repulsion(pairs)
+        slope_nf = self.coefficients_[species_n, 1:]
+        linear_n = self.coefficients_[species_n, 0] + np.einsum("nf,nf->n", features.values, slope_nf)
+        linear = features.pull_back(slope_nf)
+        total = Gradient(linear.forces + core.forces, linear.virials + core.virials)
+        std_s = np.linalg.norm(self._sums(features, species_n) @ self._spread_kk, axis=1) if energy_std else None
+        return summed(structures, pairs, linear_n + core_n, total, std_s)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """What has to be saved: plain values for JSON, and arrays."""
+        plain = {
+            "hyperparameters": self.hyperparameters(),
+            "descriptor": {
+                "class": type(self.descriptor).__name__,
+                "hyperparameters": self.descriptor.hyperparameters(),
+            },
+        }
+        return plain, {"coefficients_zk": self.coefficients_, "spread_kk": self._spread_kk}
+
+    @classmethod
+    def from_state(cls, plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """The potential that `state` came from."""
+        kind = descriptors.REGISTRY[plain["descriptor"]["class"]]
+        descriptor = kind(**plain["descriptor"]["hyperparameters"])
+        if not isinstance(descriptor, LocalDescriptor):
+            raise ValueError(f"a {cls.__name__} stands on a local descriptor, not on {kind.__name__}")
+        potential = cls(descriptor, **plain["hyperparameters"])
+        shape = (len(descriptor.species), 1 + len(descriptor.names))
+        if arrays["coefficients_zk"].shape != shape:
+            raise ValueError(f"expected coefficients of shape {shape}, got {arrays['coefficients_zk'].shape}")
+        potential.coefficients_, potential._spread_kk = arrays["coefficients_zk"], arrays["spread_kk"]
+        return potential
