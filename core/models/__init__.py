@@ -6,9 +6,12 @@ A new family is a file here and a place in `REGISTRY`: its controls in the workb
 from __future__ import annotations
 
 from potscope.core.models.base import NotFitted, Potential
+from potscope.core.models.cross_validation import cross_validated
 from potscope.core.models.files import PotentialFileError, load, save
 from potscope.core.models.gap import GAP
+from potscope.core.models.kernel_ridge import KernelRidge
+from potscope.core.models.svr import SVR
 
-REGISTRY: dict[str, type[Potential]] = {cls.__name__: cls for cls in (GAP,)}
+REGISTRY: dict[str, type[Potential]] = {cls.__name__: cls for cls in (GAP, KernelRidge, SVR)}
 
-__all__ = ["GAP", "REGISTRY", "NotFitted", "Potential", "PotentialFileError", "load", "save"]
+__all__ = ["GAP", "REGISTRY", "SVR", "KernelRidge", "NotFitted", "Potential", "PotentialFileError", "cross_validated", "load", "save"]
