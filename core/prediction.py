@@ -45,7 +45,9 @@ class Prediction:
             values = getattr(self, name)
             if values is not None and len(values) != n:
                 raise ValueError(f"`{name}`: expected one for each of {n} structures, got {len(values)}")
-        for s, (energies_n, forces_nc) in enumerate(zip(self.local_energies or (), self.forces, strict=self.local_energies is not None)):
+        for s, (energies_n, forces_nc) in enumerate(
+            zip(self.local_energies or (), self.forces, strict=self.local_energies is not None)
+        ):
             if forces_nc.shape != (len(energies_n), 3):
                 raise ValueError(f"`forces`[{s}]: expected shape {(len(energies_n), 3)}, got {forces_nc.shape}")
 

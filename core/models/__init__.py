@@ -14,4 +14,15 @@ from potscope.core.models.svr import SVR
 
 REGISTRY: dict[str, type[Potential]] = {cls.__name__: cls for cls in (GAP, KernelRidge, SVR)}
 
-__all__ = ["GAP", "REGISTRY", "SVR", "KernelRidge", "NotFitted", "Potential", "PotentialFileError", "cross_validated", "load", "save"]
+__all__ = [
+    "GAP",
+    "REGISTRY",
+    "SVR",
+    "KernelRidge",
+    "NotFitted",
+    "Potential",
+    "PotentialFileError",
+    "cross_validated",
+    "load",
+    "save",
+]

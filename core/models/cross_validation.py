@@ -109,9 +109,7 @@ class _Distances:
         return candidate.kernel_of(self._distance_ss, candidate.length * self._median)
 
 
-def _left_out_errors(
-    candidate: StructureKernelPotential, kernel_ss: Array, known: Dataset, fold_s: IntArray
-) -> Array:
+def _left_out_errors(candidate: StructureKernelPotential, kernel_ss: Array, known: Dataset, fold_s: IntArray) -> Array:
     """Predicted minus reference energy of each structure, eV, infinite where the equations have no solution."""
     counts_sz, scale_s = compositions(known.structures, known.species), candidate.scale(known.structures)
     predicted_s = np.empty(len(known))

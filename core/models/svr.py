@@ -24,8 +24,8 @@ class SVR(StructureKernelPotential):
         \min_{\boldsymbol\alpha, b}\ \tfrac12 \boldsymbol\alpha^{\mathsf T}\mathbf K\boldsymbol\alpha
         + C \sum_m \max\left(0, |y_m - f_m| - \epsilon\right), \qquad |\alpha_m| \le C,
 
-    with :math:`f_m` what is in the brackets. Errors below ε cost nothing, and structures within it have no weight; those
-    that have are the support vectors, the only ones that are remembered. See `StructureKernelPotential` for S and
+    with :math:`f_m` what is in the brackets. Errors below ε cost nothing, and structures within it have no weight;
+    those that have are the support vectors, the only ones that are remembered. See `StructureKernelPotential` for S and
     :math:`e_z`, for the forces, and for what a potential on whole structures cannot do; `KernelRidge` for the kernels.
     Solved by scikit-learn's ``SVR`` on a precomputed kernel, which cannot be cancelled midway.
 
@@ -55,7 +55,7 @@ class SVR(StructureKernelPotential):
     title: ClassVar[str] = "Support vector regression (SVR)"
 
     C: float = hyperparameter(
-        "Largest weight of a structure; larger is closer to the data.", default=100.0, unit="eV", bounds=(1e-6, 1e9)
+        "Largest weight of a structure; larger is closer to the data.", default=1000.0, unit="eV", bounds=(1e-6, 1e9)
     )
     epsilon: float = hyperparameter(
         "Error that costs nothing, of the energy per atom or the total energy as the target is.",
@@ -74,7 +74,9 @@ class SVR(StructureKernelPotential):
         """Hyperparameters and, once fitted, the number of support vectors."""
         chosen = {"descriptor": self.descriptor, **self.hyperparameters()}
         text = f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in chosen.items())})"
-        return f"<{text}, {self.n_support_} support vectors of {self.n_structures_} structures>" if self.fitted else text
+        return (
+            f"<{text}, {self.n_support_} support vectors of {self.n_structures_} structures>" if self.fitted else text
+        )
 
     def _solve(self, kernel_ss: Array, target_s: Array) -> tuple[Array, float]:
         machine = svm.SVR(kernel="precomputed", C=self.C, epsilon=self.epsilon, tol=TOLERANCE * self.epsilon)
