@@ -26,16 +26,36 @@ from potscope.core.progress import Progress, part, silent
 
 @dataclass(frozen=True)
 class Shape:
-    """How a kernel falls off: the distance it takes, its value at distances in units of its length, the kernel."""
+    """How a kernel falls off.
+
+    Attributes
+    ----------
+    norm
+        The distance it takes, as of `feature_distance`.
+    profile
+        Its values at distances in units of its length, which are overwritten.
+    kernel
+        The kernel of some length.
+    """
 
     norm: str
     profile: Callable[[Array], Array]
     kernel: Callable[[float], Kernel]
 
 
+def _gaussian(t: Array) -> Array:
+    t *= t
+    t *= -0.5
+    return np.exp(t, out=t)
+
+
+def _laplacian(t: Array) -> Array:
+    return np.exp(np.negative(t, out=t), out=t)
+
+
 SHAPES: dict[str, Shape] = {
-    "Gaussian": Shape("L2", lambda t: np.exp(-0.5 * t**2), lambda length: SquaredExponential((length,))),
-    "Laplacian": Shape("L1", lambda t: np.exp(-t), Laplacian),
+    "Gaussian": Shape("L2", _gaussian, lambda length: SquaredExponential((length,))),
+    "Laplacian": Shape("L1", _laplacian, Laplacian),
 }
 
 
