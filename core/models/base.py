@@ -57,6 +57,11 @@ class Potential(Declared, ABC):
     def fitted(self) -> bool:
         """Whether ``fit`` or ``load`` has been here."""
 
+    @property
+    def kept(self) -> str:
+        """What a fit has kept of the data, in a few words; empty where there is nothing to tell."""
+        return ""
+
     @abstractmethod
     def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False) -> Prediction:
         """Predict for structures few enough to be held in memory at once."""

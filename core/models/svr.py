@@ -70,13 +70,16 @@ class SVR(StructureKernelPotential):
         self.check_fitted()
         return len(self.weights_)
 
+    @property
+    def kept(self) -> str:
+        """How many support vectors, of how many structures."""
+        return f"{self.n_support_} support vectors of {self.n_structures_} structures"
+
     def __repr__(self) -> str:
         """Hyperparameters and, once fitted, the number of support vectors."""
         chosen = {"descriptor": self.descriptor, **self.hyperparameters()}
         text = f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in chosen.items())})"
-        return (
-            f"<{text}, {self.n_support_} support vectors of {self.n_structures_} structures>" if self.fitted else text
-        )
+        return f"<{text}, {self.kept}>" if self.fitted else text
 
     def _solve(self, kernel_ss: Array, target_s: Array) -> tuple[Array, float]:
         machine = svm.SVR(kernel="precomputed", C=self.C, epsilon=self.epsilon, tol=TOLERANCE * self.epsilon)
