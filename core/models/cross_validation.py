@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -92,7 +92,11 @@ def _candidates(model: Model, grid: Mapping[str, Sequence[float | str]]) -> list
     combinations = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     if not grid or not combinations:
         raise ValueError("`grid`: expected at least one value to try, got none")
-    return [(values, replace(model, **values)) for values in combinations]
+    made = []
+    for values in combinations:
+        changes: dict[str, Any] = values
+        made.append((values, replace(model, **changes)))
+    return made
 
 
 class _Distances:
