@@ -65,7 +65,7 @@ class KernelRidge(StructureKernelPotential):
     )
 
     def _solve(self, kernel_ss: Array, target_s: Array) -> tuple[Array, float]:
-        norm = float(np.abs(kernel_ss).sum(axis=0).max()) + self.regularisation
+        norm = float(kernel_ss.sum(axis=0).max()) + self.regularisation  # no entry is negative
         kernel_ss[np.diag_indices_from(kernel_ss)] += self.regularisation
         try:
             # symmetric, so that the transpose, in the order LAPACK wants, saves a copy
