@@ -15,7 +15,8 @@ from potscope.core.models.base import Potential
 class PotentialCalculator(Calculator):
     """ASE calculator of a fitted potential: energy, energies, free energy, forces, stress, ``energy_std``.
 
-    Units are ASE's: eV, eV/Å, eV/Å³. The stress is there for cells of three vectors. The standard deviation of the
+    Units are ASE's: eV, eV/Å, eV/Å³. The stress is there for cells of three vectors, the
+    energies of atoms for potentials that are sums over atoms. The standard deviation of the
     energy costs more than the energy, so it is computed when asked for by ``calculator.get_property("energy_std",
     atoms)``.
 
@@ -48,9 +49,10 @@ class PotentialCalculator(Calculator):
         self.results: dict[str, Any] = {
             "energy": energy,
             "free_energy": energy,
-            "energies": prediction.local_energies[0],
             "forces": prediction.forces[0],
         }
+        if prediction.local_energies is not None:
+            self.results["energies"] = prediction.local_energies[0]
         if np.isfinite(prediction.stresses[0]).all():
             self.results["stress"] = prediction.stresses[0]
         if prediction.energy_std is not None:

@@ -65,9 +65,10 @@ def by_group(dataset: Dataset, prediction: Prediction) -> dict[str, dict[str, fl
 
 def taken(prediction: Prediction, indices: IntArray) -> Prediction:
     """The prediction of some of the structures."""
+    local = prediction.local_energies
     return Prediction(
         energies=prediction.energies[indices],
-        local_energies=tuple(prediction.local_energies[s] for s in indices),
+        local_energies=None if local is None else tuple(local[s] for s in indices),
         forces=tuple(prediction.forces[s] for s in indices),
         stresses=prediction.stresses[indices],
         energy_std=None if prediction.energy_std is None else prediction.energy_std[indices],

@@ -18,7 +18,7 @@ class Prediction:
     energies
         Total energies, eV, shape (structures,).
     local_energies
-        For each structure the energies of its atoms, eV, shape (atoms,).
+        For each structure the energies of its atoms, eV, shape (atoms,); None where the model has no such thing.
     forces
         For each structure eV/Å, shape (atoms, 3).
     stresses
@@ -29,7 +29,7 @@ class Prediction:
     """
 
     energies: Array
-    local_energies: tuple[Array, ...]
+    local_energies: tuple[Array, ...] | None
     forces: tuple[Array, ...]
     stresses: Array
     energy_std: Array | None = None
@@ -42,9 +42,12 @@ class Prediction:
             if values is not None and np.shape(values) != shape:
                 raise ValueError(f"`{name}`: expected shape {shape}, got {np.shape(values)}")
         for name in ("local_energies", "forces"):
-            if len(getattr(self, name)) != n:
-                raise ValueError(f"`{name}`: expected one for each of {n} structures, got {len(getattr(self, name))}")
-        for s, (energies_n, forces_nc) in enumerate(zip(self.local_energies, self.forces, strict=True)):
+            values = getattr(self, name)
+            if values is not None and len(values) != n:
+                raise ValueError(f"`{name}`: expected one for each of {n} structures, got {len(values)}")
+        for s, (energies_n, forces_nc) in enumerate(
+            zip(self.local_energies or (), self.forces, strict=self.local_energies is not None)
+        ):
             if forces_nc.shape != (len(energies_n), 3):
                 raise ValueError(f"`forces`[{s}]: expected shape {(len(energies_n), 3)}, got {forces_nc.shape}")
 

@@ -75,6 +75,17 @@ def split_indices(
     return np.flatnonzero(~in_test), np.flatnonzero(in_test)
 
 
+def folds_of(ids: Sequence[str], count: int, seed: int) -> IntArray:
+    """The fold of each structure for cross-validation, 0 to count − 1, of sizes that differ by one at most.
+
+    By ranks as in `split_indices`, so that the order of the structures does not matter.
+    """
+    fold_s = np.empty(len(ids), dtype=np.int64)
+    for place, index in enumerate(sorted(range(len(ids)), key=lambda index: _rank(seed, ids[index]))):
+        fold_s[index] = place % count
+    return fold_s
+
+
 def _rank(seed: int, identity: str) -> bytes:
     return hashlib.sha256(f"{seed}\0{identity}".encode()).digest()
 

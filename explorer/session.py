@@ -330,7 +330,8 @@ class Session(param.Parameterized):
         known_forces = any(forces is not None for forces in self.dataset.forces)
         atoms, points = [ELEMENT], [GROUP]
         if self.fit is not None:
-            atoms += [FORCE_ERROR] * known_forces + [LOCAL_ENERGY]
+            atoms += [FORCE_ERROR] * known_forces
+            atoms += [LOCAL_ENERGY] * (self.fit.prediction.local_energies is not None)
             points += [ENERGY_ERROR] + [FORCE_ERROR] * known_forces
         atoms += [FORCE] * known_forces
         points.insert(1, ENERGY)
@@ -403,8 +404,9 @@ class Session(param.Parameterized):
         if self.colour_by == FORCE or self.fit is None:
             forces = self.dataset.forces
             return "force", "eV/Å", [None if f_nc is None else np.linalg.norm(f_nc, axis=1) for f_nc in forces]
-        if self.colour_by == LOCAL_ENERGY:
-            return "local energy", "eV", self.fit.prediction.local_energies
+        local = self.fit.prediction.local_energies
+        if self.colour_by == LOCAL_ENERGY and local is not None:
+            return "local energy", "eV", local
         return "force error", "eV/Å", self.fit.force_error_n
 
     def trajectory_colours(self, frames: Sequence[Frame]) -> AtomColours | None:

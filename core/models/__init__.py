@@ -6,11 +6,27 @@ A new family is a file here and a place in `REGISTRY`: its controls in the workb
 from __future__ import annotations
 
 from potscope.core.models.base import NotFitted, Potential
+from potscope.core.models.cross_validation import cross_validated
 from potscope.core.models.files import PotentialFileError, load, save
 from potscope.core.models.gap import GAP
 from potscope.core.models.group_weights import Weights
+from potscope.core.models.kernel_ridge import KernelRidge
 from potscope.core.models.snap import SNAP
+from potscope.core.models.svr import SVR
 
-REGISTRY: dict[str, type[Potential]] = {cls.__name__: cls for cls in (GAP, SNAP)}
+REGISTRY: dict[str, type[Potential]] = {cls.__name__: cls for cls in (GAP, SNAP, KernelRidge, SVR)}
 
-__all__ = ["GAP", "REGISTRY", "SNAP", "NotFitted", "Potential", "PotentialFileError", "Weights", "load", "save"]
+__all__ = [
+    "GAP",
+    "REGISTRY",
+    "SNAP",
+    "SVR",
+    "KernelRidge",
+    "NotFitted",
+    "Potential",
+    "PotentialFileError",
+    "Weights",
+    "cross_validated",
+    "load",
+    "save",
+]

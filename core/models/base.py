@@ -39,6 +39,12 @@ class Potential(Declared, ABC):
     descriptor_scope: ClassVar[Literal["atom", "structure"]] = "atom"
     """The `Descriptor.scope` that the family stands on."""
 
+    extensive: ClassVar[bool] = True
+    """Whether the energy is a sum over atoms: local energies are predicted, and parts far apart add up."""
+
+    learns_forces: ClassVar[bool] = True
+    """Whether ``fit`` takes forces and stresses where the data have them, or energies alone."""
+
     has_energy_std: ClassVar[bool] = False
     """Whether energies come with a standard deviation."""
 
@@ -50,6 +56,11 @@ class Potential(Declared, ABC):
     @abstractmethod
     def fitted(self) -> bool:
         """Whether ``fit`` or ``load`` has been here."""
+
+    @property
+    def kept(self) -> str:
+        """What a fit has kept of the data, in a few words; empty where there is nothing to tell."""
+        return ""
 
     @abstractmethod
     def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False) -> Prediction:
@@ -126,10 +137,11 @@ def batches(structures: Sequence[Atoms]) -> Iterator[list[Atoms]]:
 
 
 def _joined(parts: Sequence[Prediction]) -> Prediction:
+    local = [part.local_energies for part in parts if part.local_energies is not None]
     stds = [part.energy_std for part in parts if part.energy_std is not None]
     return Prediction(
         energies=np.concatenate([part.energies for part in parts] or [np.empty(0)]),
-        local_energies=tuple(e for part in parts for e in part.local_energies),
+        local_energies=tuple(e for energies in local for e in energies) if len(local) == len(parts) else None,
         forces=tuple(f for part in parts for f in part.forces),
         stresses=np.concatenate([part.stresses for part in parts] or [np.empty((0, 6))]),
         energy_std=np.concatenate(stds) if stds else None,

@@ -84,8 +84,11 @@ class FitView(pn.viewable.Viewer):
 
     def _cautions(self) -> str:
         """What a fit of these data will cost, and whether they belong together."""
-        words = [f"{self.session.descriptor.title}: {self.session.n_features():,} features of each atom."]
-        if self.session.energy_zero.several_methods:
+        session, model = self.session, self.session.build_model()
+        words = [f"{session.descriptor.title}: {session.n_features():,} features of each {model.descriptor_scope}."]
+        if not model.learns_forces and session.dataset.n_forces:
+            words.append("This model learns from energies alone; all forces are a test of it.")
+        if session.energy_zero.several_methods:
             words.append(
                 "The energies of the groups have no common zero, as if computed by several methods; one potential "
                 "can hardly follow all of them."
@@ -102,9 +105,10 @@ class FitView(pn.viewable.Viewer):
             ]
             if any("–" not in cell for cell in cells):
                 rows.append(f'<tr><td>{name}</td>{"".join(cells)}<td class="quiet">{unit}</td></tr>')
+        kept = f"; {fit.model.kept}" if fit.model.kept else ""
         return (
             f"<b>{fit.label}</b> <span class='quiet'>fitted in {fit.seconds:.0f} s to {len(fit.train_indices)} "
-            f"structures, {len(fit.test_indices)} for testing</span>"
+            f"structures, {len(fit.test_indices)} for testing{kept}</span>"
             '<table><tr><th></th><th class="number">train MAE</th><th class="number">RMSE</th>'
             '<th class="number">test MAE</th><th class="number">RMSE</th><th></th></tr>' + "".join(rows) + "</table>"
         )

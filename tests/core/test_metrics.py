@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -179,3 +180,10 @@ def test_taken() -> None:
     assert part.energy_std is not None
     assert part.energy_std.tolist() == [0.3, 0.1]
     assert "2 structures, 5 atoms, with standard deviations" in repr(part)
+
+
+def test_energies_of_atoms_may_be_unknown() -> None:
+    dataset, prediction = example()
+    without = replace(prediction, local_energies=None)
+    assert metrics.taken(without, np.array([0])).local_energies is None
+    assert metrics.summary(dataset, without) == metrics.summary(dataset, prediction)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from potscope.core.dataset import Dataset
-from potscope.core.splits import split_indices
+from potscope.core.splits import folds_of, split_indices
 
 GROUPS = st.lists(st.sampled_from("abcd"), min_size=2, max_size=40)
 SEEDS = st.integers(0, 1000)
@@ -147,3 +147,11 @@ def test_dataset_is_split() -> None:
     np.testing.assert_array_equal(train.energies, train_indices)
     np.testing.assert_array_equal(test.energies, test_indices)
     assert set(dataset[::-1].split(test=0.3, by="group", seed=4)[1].ids) == set(test.ids)
+
+
+def test_folds_are_of_equal_size_and_follow_the_ids() -> None:
+    ids = [f"structure {k}" for k in range(11)]
+    fold_s = folds_of(ids, 3, seed=4)
+    assert sorted(np.bincount(fold_s)) == [3, 4, 4]
+    np.testing.assert_array_equal(folds_of(ids[::-1], 3, seed=4), fold_s[::-1])
+    assert (folds_of(ids, 3, seed=5) != fold_s).any()

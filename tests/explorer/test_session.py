@@ -209,6 +209,21 @@ def test_atoms_have_one_number_each(fitted, colour):
     assert colours.unit in ("eV", "eV/Å")
 
 
+@pytest.mark.parametrize("name", [name for name, cls in MODELS.items() if not cls.extensive])
+def test_models_of_whole_structures_are_fitted_and_colour_no_atom_by_its_energy(name):
+    session = Session(few_structures())
+    session.model.choice = name
+    assert "AverageSOAP" in session.descriptor.param["choice"].objects
+    session.descriptor.choice = "AverageSOAP"
+    session.descriptor.set(n_max=3, l_max=2)
+    session.start_fit()
+    session.jobs.wait()
+    assert session.jobs.outcome == "done", session.jobs.details
+    assert session.fit.label == f"{name} #1"
+    assert session.param["colour_by"].objects == ["element", "force error", "force"]
+    assert np.isfinite(session.fit.test_errors["energy_rmse"])
+
+
 def test_elements_need_no_numbers(fitted):
     fitted.colour_by = "element"
     assert fitted.atom_colours() is None
