@@ -114,7 +114,7 @@ def test_force_components_know_their_structure_and_atom(fitted):
 
 
 def test_progress_of_a_fit_goes_up_to_its_end():
-    session, seen = Session(few_structures(6)), []  # with the default settings, which take long enough
+    session, seen = Session(few_structures(15)), []  # enough of them that there is something to be told
     session.jobs.param.watch(lambda event: seen.append((session.jobs.fraction, event.new)), "message")
     session.start_fit()
     session.jobs.wait()
