@@ -12,11 +12,12 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from potscope.core._types import Array, IntArray
-from potscope.core.compiled import kernel
+from potscope.core._types import Array, BoolArray, IntArray
+from potscope.core.compiled import get_num_threads, kernel
 from potscope.core.validation import as_structures, check_geometry, check_positive
 
 COINCIDENT = 1e-8  # Å; atoms nearer than this are the same point for every purpose here
+ATOMS_FOR_THREADS = 1000  # below this, threads cost more than they save
 FEWEST_TOGETHER = 5  # molecules; fewer are searched one by one
 LARGEST_TOGETHER = 100.0  # Å; a larger molecule is searched by itself, as all of a search share its grid
 MARGIN = 1e-6  # Å; more than rounding can be where molecules lie in a row
@@ -234,11 +235,14 @@ def _search(geometry: _Geometry, cutoff: float) -> tuple[IntArray, IntArray, Arr
         together = _NO_INTEGERS
     found = [_of_molecules(geometry, together, extent_sc, cutoff)]
     # its own sorting of pairs costs more than the search
-    finder = vesin.NeighborList(cutoff=cutoff, full_list=True, sorted=False, n_threads=1)
+    finder, parallel = (
+        vesin.NeighborList(cutoff=cutoff, full_list=True, sorted=False, n_threads=n) for n in (1, get_num_threads())
+    )
     for s in np.setdiff1d(np.arange(len(together_s)), together).tolist():
         first, last = geometry.first_atom_s[s : s + 2]
         cell_cc, pbc = geometry.cells_sdc[s], geometry.periodic_sd[s]
-        i, j, D, S = finder.compute(geometry.positions_nc[first:last], cell_cc, pbc, "ijDS")
+        chosen = parallel if last - first >= ATOMS_FOR_THREADS and _images_apart(cell_cc, pbc, cutoff) else finder
+        i, j, D, S = chosen.compute(geometry.positions_nc[first:last], cell_cc, pbc, "ijDS")
         found.append((i.astype(np.int64) + first, j.astype(np.int64) + first, D, S))
     i, j, D, S = (np.concatenate(column) for column in zip(*found, strict=True))
     first_n = np.zeros(len(geometry.numbers_n) + 1, np.int64)
@@ -247,6 +251,12 @@ def _search(geometry: _Geometry, cutoff: float) -> tuple[IntArray, IntArray, Arr
     pairs = (np.empty(size, np.int64), np.empty(size, np.int64), np.empty((size, 3)), np.empty((size, 3), np.int64))
     _in_order(order_p, i, j, D, S, *pairs)
     return *pairs, first_n
+
+
+def _images_apart(cell_cc: Array, pbc: BoolArray, cutoff: float) -> bool:
+    """Whether no atom can be near two images of another: then sorting leaves nothing to the order of threads."""
+    heights = 1 / np.linalg.norm(np.linalg.inv(cell_cc), axis=0) if pbc.all() else np.zeros(3)
+    return bool((heights > 2 * cutoff).all())
 
 
 def _of_molecules(

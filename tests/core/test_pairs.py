@@ -105,7 +105,7 @@ def test_molecules_searched_together_have_the_pairs_of_each_alone(n_empty) -> No
 
 
 def test_order_depends_on_nothing_but_the_structure() -> None:
-    atoms = bulk("Si", cubic=True) * 4
+    atoms = bulk("Si", cubic=True) * 6  # large enough to be searched by several threads
     atoms.rattle(0.1, seed=0)
     before = compiled.get_num_threads()
     lists = []
