@@ -28,11 +28,11 @@ class Client(Protocol):
 
     def map(self, function: Callable[..., Any], *iterables: Iterable[Any]) -> Any:
         """Futures of the function applied to each element."""
-        ...  # pragma: no cover
+        ...
 
     def gather(self, futures: Any) -> Any:
         """Results of futures, in their order."""
-        ...  # pragma: no cover
+        ...
 
 
 def bytes_of(atoms: Atoms, descriptor: Descriptor) -> float:

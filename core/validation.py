@@ -18,7 +18,7 @@ class HasStructures(Protocol):
     @property
     def structures(self) -> Sequence[Atoms]:
         """The structures."""
-        ...  # pragma: no cover
+        ...
 
 
 def shown(value: object, limit: int = 80) -> str:

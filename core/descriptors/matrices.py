@@ -51,15 +51,15 @@ class Arrangement(Protocol):
 
     def values(self) -> Array:
         """Shape (structures, features)."""
-        ...  # pragma: no cover
+        ...
 
     def to_entries(self, g_sf: Array) -> tuple[Array, Array]:
         """Derivatives by the entries, of the pairs and of the diagonal, from those by the values."""
-        ...  # pragma: no cover
+        ...
 
     def weights_pf(self) -> Array:
         """Derivative of each value by the entry of each pair."""
-        ...  # pragma: no cover
+        ...
 
 
 @dataclass(frozen=True)
