@@ -22,6 +22,7 @@ from potscope.core.models.environment_kernel import EnvironmentKernel
 from potscope.core.models.least_squares import TriangularLeastSquares
 from potscope.core.models.local_energies import summed, virials_of
 from potscope.core.models.offsets import least_squares_offsets, offsets_of
+from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
 
@@ -231,6 +232,18 @@ class GAP(Potential):
                 rows.append(virials_of(features.pairs, slope_pcm) / scale)
                 targets.append(-stress * atoms.get_volume() / scale)
         return np.concatenate(rows), np.concatenate(targets)
+
+    @property
+    def reach(self) -> float:
+        """Distance beyond which no neighbour counts, Å."""
+        return self.descriptor.reach
+
+    def local_energies(self, pairs: Pairs) -> Array:
+        """Energies of the centres of a neighbour list that reaches at least to `reach`, eV, without derivatives."""
+        species_n = self.descriptor.species_of(pairs.numbers_n)
+        values_nf = self.descriptor.compute_pairs(pairs).values
+        local_n = self._kernel.energies(values_nf, species_n, self.weights_)[0]
+        return local_n + offsets_of(pairs.numbers_n, self.descriptor.species, self.offsets_)
 
     def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False) -> Prediction:
         """Predict for structures few enough to be held in memory at once."""

@@ -171,9 +171,21 @@ class SNAP(Potential):
             return automatic_relevance(equations, progress)
         return ridge(equations, self.ridge) if self.solver == "ridge" else least_squares(equations)
 
+    @property
+    def reach(self) -> float:
+        """Distance beyond which no neighbour counts, Å."""
+        return max(self.descriptor.reach, self.zbl_outer)
+
+    def local_energies(self, pairs: Pairs) -> Array:
+        """Energies of the centres of a neighbour list that reaches at least to `reach`, eV, without derivatives."""
+        linear_nf = self.coefficients_[self.descriptor.species_of(pairs.numbers_n)]
+        values_nf = self.descriptor.compute_pairs(pairs).values
+        linear_n = linear_nf[:, 0] + np.einsum("nf,nf->n", values_nf, linear_nf[:, 1:])
+        return np.asarray(linear_n if self.repulsion is None else linear_n + self.repulsion.energies(pairs)[0])
+
     def _pairs(self, structures: Sequence[Atoms]) -> Pairs:
         self.descriptor.check_species(structures)
-        return Pairs.from_structures(structures, max(self.descriptor.reach, self.zbl_outer))
+        return Pairs.from_structures(structures, self.reach)
 
     def _repulsion(self, pairs: Pairs) -> tuple[Array, Gradient]:
         """What is not linear: energies of atoms, forces and virials of the repulsion."""
