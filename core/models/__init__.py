@@ -9,6 +9,8 @@ from potscope.core.models.base import NotFitted, Potential
 from potscope.core.models.cross_validation import cross_validated
 from potscope.core.models.files import PotentialFileError, load, save
 from potscope.core.models.gap import GAP
+from potscope.core.models.gap_sigmas import Sigmas, configuration_sigmas
+from potscope.core.models.gap_terms import Term
 from potscope.core.models.group_weights import Weights
 from potscope.core.models.kernel_ridge import KernelRidge
 from potscope.core.models.snap import SNAP
@@ -25,7 +27,10 @@ __all__ = [
     "NotFitted",
     "Potential",
     "PotentialFileError",
+    "Sigmas",
+    "Term",
     "Weights",
+    "configuration_sigmas",
     "cross_validated",
     "load",
     "save",
