@@ -85,6 +85,12 @@ class Potential(Declared, ABC):
         """What a fit has kept of the data, in a few words; empty where there is nothing to tell."""
         return ""
 
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers a fit determines, as far as they are arrays whose names end in ``_``."""
+        self.check_fitted()
+        return sum(_size(value) for name, value in vars(self).items() if name.endswith("_") and name[0] != "_")
+
     @abstractmethod
     def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False, atom_std: bool = False) -> Prediction:
         """Predict for structures few enough to be held in memory at once.
@@ -142,7 +148,7 @@ class Potential(Declared, ABC):
             parts.append(self.evaluate(batch, energy_std=self.has_energy_std, atom_std=atom_std))
             done += len(batch)
         progress(1.0, "predicted")
-        return _joined(parts)
+        return joined(parts)
 
     def calculator(self) -> PotentialCalculator:
         """An ASE calculator of the potential."""
@@ -208,6 +214,12 @@ class LocalPotential(Potential):
         return self.evaluate_pairs(structures, pairs, energy_std, atom_std)
 
 
+def _size(value: object) -> int:
+    if isinstance(value, np.ndarray):
+        return int(value.size)
+    return sum(map(_size, value)) if isinstance(value, (tuple, list)) else 0
+
+
 def batches(structures: Sequence[Atoms]) -> Iterator[list[Atoms]]:
     """Consecutive structures, so many that a batch has about `ATOMS_A_BATCH` atoms."""
     batch: list[Atoms] = []
@@ -222,7 +234,8 @@ def batches(structures: Sequence[Atoms]) -> Iterator[list[Atoms]]:
         yield batch
 
 
-def _joined(parts: Sequence[Prediction]) -> Prediction:
+def joined(parts: Sequence[Prediction]) -> Prediction:
+    """The predictions of some structures and of others, one after the other."""
     stds = [part.energy_std for part in parts if part.energy_std is not None]
     return Prediction(
         energies=np.concatenate([part.energies for part in parts] or [np.empty(0)]),
