@@ -37,14 +37,17 @@ class Potential(Declared, ABC):
     title: ClassVar[str]
     """The family's name in the field."""
 
-    descriptor_scope: ClassVar[Literal["atom", "structure"]] = "atom"
-    """The `Descriptor.scope` that the family stands on."""
+    descriptor_scope: ClassVar[Literal["atom", "structure", "none"]] = "atom"
+    """The `Descriptor.scope` that the family stands on, its first argument; ``"none"`` where it takes no descriptor."""
 
     extensive: ClassVar[bool] = True
     """Whether the energy is a sum over atoms: local energies are predicted, and parts far apart add up."""
 
     learns_forces: ClassVar[bool] = True
     """Whether ``fit`` takes forces and stresses where the data have them, or energies alone."""
+
+    feels_positions: ClassVar[bool] = True
+    """Whether the energy depends on where the atoms are; otherwise all forces and stresses are zero."""
 
     has_energy_std: ClassVar[bool] = False
     """Whether energies come with a standard deviation."""
@@ -207,6 +210,17 @@ class LocalPotential(Potential):
         self, structures: Sequence[Atoms], pairs: Pairs, energy_std: bool = False, atom_std: bool = False
     ) -> Prediction:
         """Predict from a neighbour list of the structures that reaches at least to `reach`; see `evaluate`."""
+
+    def local_energies(self, pairs: Pairs) -> Array:
+        """Energies of the centres of a neighbour list that reaches at least to `reach`, eV, shape (atoms,).
+
+        Families that know a way without derivatives take it.
+        """
+        edges = pairs.first_atom_s[1:-1]
+        local = self.evaluate_pairs([Atoms(own_n) for own_n in np.split(pairs.numbers_n, edges)], pairs).local_energies
+        if local is None:
+            raise TypeError(f"a {type(self).__name__} has no energies of atoms")
+        return np.concatenate(local)
 
     def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False, atom_std: bool = False) -> Prediction:
         """Predict for structures few enough to be held in memory at once; see `Potential.evaluate`."""

@@ -19,6 +19,7 @@ from potscope.core.descriptors import SOAP, AverageSOAP, LocalDescriptor
 from potscope.core.dynamics import Frame, Unstable
 from potscope.core.local_updates import LocalConfiguration, LocalEnergies, Whole, configuration
 from potscope.core.models import REGISTRY, SNAP, Potential
+from potscope.core.models.base import LocalPotential
 from potscope.core.monte_carlo import AIM, MonteCarloFrame, run
 from potscope.core.pairs import Pairs
 
@@ -76,9 +77,11 @@ def alloys(count: int, seed: int = 0) -> list[Atoms]:
 
 @cache
 def fitted(cls: type[Potential]) -> Potential:
+    data = Dataset.from_structures(alloys(8))
+    if cls.descriptor_scope == "none":
+        return cls().fit(data)
     kind = {"atom": SOAP, "structure": AverageSOAP}[cls.descriptor_scope]
-    descriptor = kind(species=["Cu", "Au"], cutoff=4.0, n_max=3, l_max=2)
-    return cls(descriptor).fit(Dataset.from_structures(alloys(8)))
+    return cls(kind(species=["Cu", "Au"], cutoff=4.0, n_max=3, l_max=2)).fit(data)
 
 
 def test_a_harmonic_well_has_the_variance_kt_over_k() -> None:
@@ -139,13 +142,20 @@ def test_energies_of_a_walk_are_those_of_whole_structures(cls) -> None:
     prediction = potential.predict([frame.atoms for frame in frames])
     np.testing.assert_allclose([frame.potential_energy for frame in frames], prediction.energies, rtol=0, atol=1e-10)
     np.testing.assert_allclose(frames[-1].forces, prediction.forces[-1], rtol=0, atol=1e-10)
-    assert isinstance(configuration(atoms, potential), LocalConfiguration if cls.extensive else Whole)
+    kind = LocalConfiguration if isinstance(potential, LocalEnergies) else Whole
+    assert isinstance(configuration(atoms, potential), kind)
 
 
-@pytest.mark.parametrize("cls", [cls for cls in REGISTRY.values() if cls.extensive], ids=lambda cls: cls.__name__)
+LOCAL_FAMILIES = [cls for cls in REGISTRY.values() if issubclass(cls, LocalPotential)]
+
+
+@pytest.mark.parametrize("cls", LOCAL_FAMILIES, ids=lambda cls: cls.__name__)
 def test_local_updates_walk_as_whole_energies_do(cls) -> None:
     potential, atoms = fitted(cls), alloys(1, seed=6)[0]
-    assert isinstance(potential, LocalEnergies)
+    pairs = Pairs.from_structures([atoms, *alloys(1, seed=9)], potential.reach)
+    np.testing.assert_allclose(
+        potential.local_energies(pairs), LocalPotential.local_energies(potential, pairs), atol=1e-10
+    )
     settings = {"temperature": 600.0, "swaps": 0.3, "sweeps": 5, "seed": 7}
     local = list(run(atoms, potential, **settings))
     whole = list(run(atoms, potential.calculator(), **settings))
