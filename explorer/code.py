@@ -64,9 +64,13 @@ def _fit(session: Session) -> Part:
         model, split, has_test = session.build_model(), session.split_arguments(), len(session.split()[1]) > 0
     else:
         model, split, has_test = session.fit.model, session.fit.split, len(session.fit.test_indices) > 0
-    descriptor = model.descriptor
-    arguments = ["descriptor", *(f"{name}={value!r}" for name, value in model.hyperparameters().items())]
-    lines = [f"descriptor = {descriptor!r}", f"model = {type(model).__name__}({', '.join(arguments)})"]
+    arguments = [f"{name}={value!r}" for name, value in model.hyperparameters().items()]
+    imports, lines = {_import_of(model), "from potscope.core import metrics"}, []
+    if model.descriptor_scope != "none":
+        arguments.insert(0, "descriptor")
+        imports.add(_import_of(model.descriptor))
+        lines = [f"descriptor = {model.descriptor!r}"]
+    lines += [f"model = {type(model).__name__}({', '.join(arguments)})"]
     if has_test:
         words = ", ".join(f"{name}={value!r}" for name, value in split.items())
         lines = [f"train, test = data.split({words})", *lines, "model.fit(train)"]
@@ -74,7 +78,7 @@ def _fit(session: Session) -> Part:
     else:
         lines += ["model.fit(data)"]
         lines += ["for name, error in metrics.summary(data, model.predict(data)).items():", "    print(name, error)"]
-    return {_import_of(descriptor), _import_of(model), "from potscope.core import metrics"}, lines
+    return imports, lines
 
 
 def _dynamics(session: Session) -> Part:

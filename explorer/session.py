@@ -229,7 +229,7 @@ class Session(param.Parameterized):
         kinds = {tuple(atoms.pbc): atoms for atoms in dataset.structures}.values()
         names = [name for name, cls in DESCRIPTORS.items() if all(map(cls.describes, kinds))]
         scope = getattr(self.model.chosen, "descriptor_scope", None)
-        suitable = [name for name in names if scope in (None, DESCRIPTORS[name].scope)]
+        suitable = [name for name in names if scope in (None, "none", DESCRIPTORS[name].scope)]
         self.descriptor.offer(suitable, lambda cls: suggested(cls, dataset))
         self.map_descriptor.offer(names, lambda cls: suggested(cls, dataset))
 
@@ -294,9 +294,14 @@ class Session(param.Parameterized):
 
     # -- the fit -------------------------------------------------------------------------------------------------
 
+    @property
+    def takes_descriptor(self) -> bool:
+        """Whether the chosen model stands on a descriptor."""
+        return getattr(self.model.chosen, "descriptor_scope", None) != "none"
+
     def build_model(self) -> Any:
-        """The chosen model on the chosen descriptor, not fitted."""
-        return self.model.build(self.build_descriptor())
+        """The chosen model, on the chosen descriptor where it takes one, not fitted."""
+        return self.model.build(self.build_descriptor()) if self.takes_descriptor else self.model.build()
 
     @param.depends("dataset", "model.choice", "model.values", "descriptor.choice", "descriptor.values")
     def fit_problem(self) -> str:

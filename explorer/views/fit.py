@@ -63,6 +63,7 @@ class FitView(pn.viewable.Viewer):
         problem = session.fit_problem()
         for controls in (self.model, self.descriptor):
             controls.mark(problem)
+        self.descriptor.grid.visible = session.takes_descriptor
         running = session.jobs.title == FIT_JOB or FIT_JOB in session.jobs.waiting
         self.button.param.update(
             visible=not running,
@@ -85,7 +86,9 @@ class FitView(pn.viewable.Viewer):
     def _cautions(self) -> str:
         """What a fit of these data will cost, and whether they belong together."""
         session, model = self.session, self.session.build_model()
-        words = [f"{session.descriptor.title}: {session.n_features():,} features of each {model.descriptor_scope}."]
+        words = []
+        if session.takes_descriptor:
+            words = [f"{session.descriptor.title}: {session.n_features():,} features of each {model.descriptor_scope}."]
         if not model.learns_forces and session.dataset.n_forces:
             words.append("This model learns from energies alone; all forces are a test of it.")
         if session.energy_zero.several_methods:

@@ -17,6 +17,7 @@ from potscope.core.models import REGISTRY as MODELS
 from potscope.explorer.code import WHAT, code
 from potscope.explorer.session import DYNAMICS_JOB, FIT_JOB, MAP_JOB, Session
 from potscope.explorer.settings import Settings
+from potscope.explorer.views import FitView
 
 
 @pytest.fixture(scope="module")
@@ -361,7 +362,32 @@ def test_every_model_is_offered_descriptors_of_its_scope():
         session.model.choice = name
         offered = session.descriptor.param["choice"].objects
         assert offered
-        assert {DESCRIPTORS[one].scope for one in offered} == {cls.descriptor_scope}
+        if cls.descriptor_scope == "none":
+            assert list(offered) == list(session.map_descriptor.param["choice"].objects)  # for the map
+        else:
+            assert {DESCRIPTORS[one].scope for one in offered} == {cls.descriptor_scope}
+
+
+@pytest.mark.parametrize("name", [name for name, cls in MODELS.items() if cls.descriptor_scope == "none"])
+def test_models_without_a_descriptor_are_fitted_and_their_code_names_none(name, tmp_path):
+    session = Session(few_structures())
+    session.descriptor.set(smoothing_width=10.0)
+    assert session.fit_problem()
+    session.model.choice = name
+    assert not session.fit_problem()
+    view = FitView(session)
+    assert not view.descriptor.grid.visible
+    assert "features" not in view.words.object
+    session.start_fit()
+    session.jobs.wait()
+    assert session.jobs.outcome == "done", session.jobs.details
+    program = code(session, "fit")
+    assert f"model = {name}(" in program
+    assert "descriptor" not in program
+    (tmp_path / "program.py").write_text(program)
+    assert type(runpy.run_path(str(tmp_path / "program.py"))["model"]) is MODELS[name]
+    session.model.choice = "GAP"
+    assert view.descriptor.grid.visible
 
 
 def test_hyperparameters_that_do_not_go_together_are_explained_and_stop_nothing_else():
