@@ -160,8 +160,8 @@ class LocalConfiguration(Configuration):
         \text{ for an atom or an image } j \in M \} ,
 
     with :math:`\varepsilon_i` kept from before. Every energy is that of the present configuration and none is made by
-    adding changes up, so that rounding does not add up either. The neighbours of A are found among all atoms, a number
-    of operations that is the product of both; all else does not grow with the structure.
+    adding changes up, so that rounding does not add up either. All atoms are asked how far they are from M; all else
+    does not grow with the structure once its cell is four times as wide as the reach.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ class LocalConfiguration(Configuration):
         if isinstance(potential, Potential):
             potential.evaluate([self.atoms])  # says which elements are not known
         self.energy_n = self._all(self.atoms)
-        self._grid = _Grid.of(self.atoms, potential.reach)
+        self._set_grids()
         self._tried = _Tried(self.atoms, np.arange(len(self.atoms)), self.energy_n)
 
     @property
@@ -190,13 +190,15 @@ class LocalConfiguration(Configuration):
         changed = self.atoms.copy()
         changed.positions[members_m] = positions_mc
         changed.numbers[members_m] = numbers_m
-        old_mc = self.atoms.positions[members_m]
+        points_mc = np.concatenate([self.atoms.positions[members_m], changed.positions[members_m]])
+        around_q = self._wide.near(points_mc, changed.positions) if self._wide.roomy else np.arange(len(changed))
         touched_n = np.zeros(len(changed), dtype=bool)
+        for atoms, own_mc in zip((self.atoms, changed), np.split(points_mc, 2), strict=True):
+            touched_n[around_q[self._grid.near(own_mc, atoms.positions[around_q])]] = True
         touched_n[members_m] = True
-        _mark_near(old_mc, self.atoms.positions, *self._grid.arguments, touched_n)
-        _mark_near(np.asarray(positions_mc, dtype=float), changed.positions, *self._grid.arguments, touched_n)
         centres_k = np.flatnonzero(touched_n)
-        energy_k = self.potential.local_energies(self._grid.pairs(changed, centres_k))[: len(centres_k)]
+        pairs = self._grid.pairs(changed, around_q, centres_k)
+        energy_k = self.potential.local_energies(pairs)[: len(centres_k)]
         self._tried = _Tried(changed, centres_k, energy_k)
         return float((energy_k - self.energy_n[centres_k]).sum())
 
@@ -208,9 +210,9 @@ class LocalConfiguration(Configuration):
 
     def accept(self) -> None:
         """Make the change that was tried last."""
-        if not np.array_equal(self._tried.atoms.cell.array, self.atoms.cell.array):
-            self._grid = _Grid.of(self._tried.atoms, self.potential.reach)
-        self.atoms = self._tried.atoms
+        before_cc, self.atoms = self.atoms.cell.array, self._tried.atoms
+        if not np.array_equal(before_cc, self.atoms.cell.array):
+            self._set_grids()
         self.energy_n = self.energy_n.copy()
         self.energy_n[self._tried.centres_k] = self._tried.energy_k
 
@@ -219,6 +221,10 @@ class LocalConfiguration(Configuration):
         if isinstance(self.potential, Potential):
             return self.potential.evaluate([self.atoms]).forces[0]
         return np.full((len(self.atoms), 3), np.nan)
+
+    def _set_grids(self) -> None:
+        """For what is near a point, and for the neighbours of what is near: no farther than twice the reach."""
+        self._grid, self._wide = (_Grid.of(self.atoms, times * self.potential.reach) for times in (1, 2))
 
     def _all(self, atoms: Atoms) -> Array:
         return self.potential.local_energies(Pairs.from_structures(atoms, self.potential.reach))
@@ -253,11 +259,25 @@ class _Grid:
         return cls(cell_cc, inverse_cc, periodic_d, images_d, float(cutoff))
 
     @property
+    def roomy(self) -> bool:
+        """Whether nothing but the nearest image of an atom can be within the cutoff."""
+        return not self.images_d.any()
+
+    @property
     def arguments(self) -> tuple[Array, Array, BoolArray, IntArray, float]:
+        """As the kernels take them."""
         return self.cell_cc, self.inverse_cc, self.periodic_d, self.images_d, self.cutoff
 
-    def pairs(self, atoms: Atoms, centres_k: IntArray) -> Pairs:
+    def near(self, points_mc: Array, positions_nc: Array) -> IntArray:
+        """Which atoms have one of some points, or an image of it, within the cutoff."""
+        near_n = np.zeros(len(positions_nc), dtype=bool)
+        _mark_near(np.ascontiguousarray(points_mc), positions_nc, *self.arguments, near_n)
+        return np.flatnonzero(near_n)
+
+    def pairs(self, atoms: Atoms, around_q: IntArray, centres_k: IntArray) -> Pairs:
         """The pairs of some centres, which come first, and an atom of each element that none of them is of.
+
+        Neighbours are looked for among the atoms `around_q`, which never decrease.
 
         Energies depend on who a neighbour is by its element alone, so neighbours are all named by one atom of their
         element: rows of neighbours that are no centres would be computed for nothing.
@@ -269,17 +289,17 @@ class _Grid:
         named = np.zeros(int(numbers_n.max()) + 1, dtype=np.int64)
         named[listed_l[::-1]] = np.arange(len(listed_l))[::-1]
         count_k = np.zeros(len(centres_k), dtype=np.int64)
-        positions_nc = np.ascontiguousarray(atoms.positions, dtype=float)
-        _count_neighbours(centres_k, positions_nc, *self.arguments, count_k)
+        around = np.searchsorted(around_q, centres_k), np.ascontiguousarray(atoms.positions[around_q])
+        _count_neighbours(*around, *self.arguments, count_k)
         first_l = np.zeros(len(listed_l) + 1, dtype=np.int64)
         np.cumsum(count_k, out=first_l[1 : len(centres_k) + 1])
         first_l[len(centres_k) + 1 :] = first_l[len(centres_k)]
         n_pairs = int(first_l[-1])
         neighbour_p, D_pc = np.empty(n_pairs, np.int64), np.empty((n_pairs, 3))
-        _list_neighbours(centres_k, positions_nc, *self.arguments, first_l, neighbour_p, D_pc)
+        _list_neighbours(*around, *self.arguments, first_l, neighbour_p, D_pc)
         return Pairs(
             i_p=np.repeat(np.arange(len(centres_k)), count_k),
-            j_p=named[numbers_n[neighbour_p]],
+            j_p=named[numbers_n[around_q[neighbour_p]]],
             D_pc=D_pc,
             S_pc=np.zeros((n_pairs, 3), np.int64),
             first_n=first_l,

@@ -186,6 +186,19 @@ def test_centres_that_see_a_change_are_all_that_change(kind, name) -> None:
     assert np.isnan(here.forces()).all()
 
 
+def test_in_a_wide_cell_only_what_is_near_is_looked_at() -> None:
+    """Where neighbours are looked for within twice the reach; through the faces of the cell too."""
+    atoms = SYSTEMS["diamond"] * (3, 3, 3)
+    potential = _Sum(SOAP(species=["Si", "C"], cutoff=2.8, n_max=3, l_max=2))
+    here = LocalConfiguration(atoms, potential)
+    for members, shift in (([0], 0.4), ([215], -17.0), ([3, 100], 0.7)):
+        numbers = atoms.numbers[members] - 8
+        here.try_atoms(np.array(members), here.atoms.positions[members] + shift, numbers)
+        here.accept()
+        expected_n = potential.local_energies(Pairs.from_structures(here.atoms, potential.reach))
+        np.testing.assert_allclose(here.energy_n, expected_n, rtol=0, atol=1e-10)
+
+
 class _Sum:
     """The sum of the features of an atom as its energy."""
 
