@@ -283,20 +283,19 @@ class _Grid:
         element: rows of neighbours that are no centres would be computed for nothing.
         """
         numbers_n = np.asarray(atoms.numbers, dtype=np.int64)
-        own_k = numbers_n[centres_k]
-        others_z = np.setdiff1d(numbers_n, own_k)
-        listed_l = np.concatenate([own_k, others_z])
+        number_k = numbers_n[centres_k]
+        listed_l = np.concatenate([number_k, np.setdiff1d(numbers_n, number_k)])
         named = np.zeros(int(numbers_n.max()) + 1, dtype=np.int64)
         named[listed_l[::-1]] = np.arange(len(listed_l))[::-1]
         count_k = np.zeros(len(centres_k), dtype=np.int64)
-        around = np.searchsorted(around_q, centres_k), np.ascontiguousarray(atoms.positions[around_q])
-        _count_neighbours(*around, *self.arguments, count_k)
+        position_qc, own_k = np.ascontiguousarray(atoms.positions[around_q]), np.searchsorted(around_q, centres_k)
+        _count_neighbours(own_k, position_qc, *self.arguments, count_k)
         first_l = np.zeros(len(listed_l) + 1, dtype=np.int64)
         np.cumsum(count_k, out=first_l[1 : len(centres_k) + 1])
         first_l[len(centres_k) + 1 :] = first_l[len(centres_k)]
         n_pairs = int(first_l[-1])
         neighbour_p, D_pc = np.empty(n_pairs, np.int64), np.empty((n_pairs, 3))
-        _list_neighbours(*around, *self.arguments, first_l, neighbour_p, D_pc)
+        _list_neighbours(own_k, position_qc, *self.arguments, first_l, neighbour_p, D_pc)
         return Pairs(
             i_p=np.repeat(np.arange(len(centres_k)), count_k),
             j_p=named[numbers_n[around_q[neighbour_p]]],
