@@ -6,6 +6,7 @@ A new family is a file here and a place in `REGISTRY`: its controls in the workb
 from __future__ import annotations
 
 from potscope.core.models.base import NotFitted, Potential
+from potscope.core.models.composition import CompositionModel
 from potscope.core.models.cross_validation import cross_validated
 from potscope.core.models.files import PotentialFileError, load, save
 from potscope.core.models.gap import GAP
@@ -13,18 +14,23 @@ from potscope.core.models.gap_sigmas import Sigmas, configuration_sigmas
 from potscope.core.models.gap_terms import Term
 from potscope.core.models.group_weights import Weights
 from potscope.core.models.kernel_ridge import KernelRidge
+from potscope.core.models.pair_potential import PairPotential
 from potscope.core.models.snap import SNAP
 from potscope.core.models.svr import SVR
 
-REGISTRY: dict[str, type[Potential]] = {cls.__name__: cls for cls in (GAP, SNAP, KernelRidge, SVR)}
+REGISTRY: dict[str, type[Potential]] = {
+    cls.__name__: cls for cls in (GAP, SNAP, KernelRidge, SVR, PairPotential, CompositionModel)
+}
 
 __all__ = [
     "GAP",
     "REGISTRY",
     "SNAP",
     "SVR",
+    "CompositionModel",
     "KernelRidge",
     "NotFitted",
+    "PairPotential",
     "Potential",
     "PotentialFileError",
     "Sigmas",
