@@ -189,7 +189,7 @@ class PolynomialKernel(SimilarityKernel):
         """The cosine."""
         return np.asarray(mapped_nf @ others_mf.T)
 
-    def similarity_slopes(self, mapped_nf: Array, turned_ncf: Array, others_mf: Array) -> Array:
+    def similarity_slopes(self, mapped_nf: Array, turned_ncf: Array, others_mf: Array) -> Array:  # noqa: ARG002 - turned
         """Derivatives of the cosine along turned slopes, shape (n, c, m)."""
         n, c, f = turned_ncf.shape
         return np.asarray((turned_ncf.reshape(n * c, f) @ others_mf.T).reshape(n, c, len(others_mf)))
@@ -252,7 +252,7 @@ class SquaredExponential(SimilarityKernel):
         scale_f = np.broadcast_to(1 / np.array(self.length), values_nf.shape[1:])
         return values_nf * scale_f, np.broadcast_to(scale_f, values_nf.shape)
 
-    def turned(self, mapped_nf: Array, scale: Array, slopes_nf: Array) -> Array:
+    def turned(self, mapped_nf: Array, scale: Array, slopes_nf: Array) -> Array:  # noqa: ARG002 - the map is linear
         """Slopes divided by the lengths."""
         return np.asarray(slopes_nf * (scale if slopes_nf.ndim == 2 else scale[:, None, :]))
 

@@ -139,8 +139,9 @@ def _without(C_ff: Array, unit_f: Array) -> Array:
 def uniform_points(values_nf: Array, n_points: int) -> IntArray:
     """A row from each of the boxes into which the range of the features is divided, the one nearest to its middle.
 
-    Each feature is divided as finely as leaves at most as many occupied boxes as points are wanted, so that fewer may
-    come back. Of more than three features the three leading principal components are divided.
+    Each feature is divided as finely as leaves at most as many occupied boxes as points are wanted, and what is then
+    missing are the rows farthest from all chosen. Of more than three features the three leading principal components
+    are divided. Fewer come back where there are fewer distinct rows.
 
     Parameters
     ----------
@@ -158,7 +159,7 @@ def uniform_points(values_nf: Array, n_points: int) -> IntArray:
         if len(found) > n_points:
             break
         best = found
-    return best
+    return _filled_up(place_nf, best, n_points)
 
 
 def _in_unit_box(values_nf: Array) -> Array:
@@ -169,6 +170,20 @@ def _in_unit_box(values_nf: Array) -> Array:
         centred_nf = centred_nf @ V_fk
     spread_f = np.ptp(centred_nf, axis=0)
     return np.asarray((centred_nf - centred_nf.min(axis=0)) / np.where(spread_f > 0, spread_f, 1.0))
+
+
+def _filled_up(place_nf: Array, chosen_m: IntArray, n_points: int) -> IntArray:
+    """The chosen rows, and the farthest from these one by one."""
+    chosen = chosen_m.tolist()
+    square_n = np.full(len(place_nf), np.inf)
+    for m in range(n_points):
+        if m == len(chosen):
+            farthest = int(square_n.argmax())
+            if square_n[farthest] == 0:
+                break
+            chosen.append(farthest)
+        square_n = np.minimum(square_n, ((place_nf - place_nf[chosen[m]]) ** 2).sum(axis=1))
+    return np.array(chosen)
 
 
 def _one_a_box(place_nf: Array, divisions: int) -> IntArray:
@@ -211,8 +226,9 @@ def select(
     n_points
         How many are wanted; at most as many come back.
     method
-        ``"farthest points"``, ``"CUR"`` and ``"leading leverage"``, in the order in which they are chosen; ``"uniform"``,
-        one from each of many boxes; ``"leverage"`` and ``"random"``, by chance and in the order of the rows.
+        ``"farthest points"``, ``"CUR"`` and ``"leading leverage"``, in the order in which they are chosen;
+        ``"uniform"``, one from each of many boxes; ``"leverage"`` and ``"random"``, by chance and in the order of the
+        rows.
     seed
         Of those by chance.
     progress

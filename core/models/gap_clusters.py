@@ -133,7 +133,9 @@ class PairsOrTriplets(Clusters):
         g_rkc = np.einsum("rkcf,rf->rkc", self.groups.slope_rkcf, slope_rf)
         g_rkc += self.groups.weight_slope_rkc * slope_r[:, None, None]
         p_q = self.groups.pair_rk.ravel()
-        g_pc = np.stack([np.bincount(p_q, g_rkc[:, :, c].ravel(), len(self.pairs.i_p)) for c in range(3)], axis=1)
+        g_pc = np.zeros_like(self.pairs.D_pc)
+        for c in range(3):
+            g_pc[:, c] = np.bincount(p_q, g_rkc[:, :, c].ravel(), len(g_pc))
         return Gradient(self.pairs.forces(g_pc), self.pairs.virials(g_pc))
 
     def entries(self) -> Entries:

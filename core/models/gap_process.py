@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 from scipy.linalg import LinAlgError, block_diag, cholesky
 
-from potscope.core._types import Array
+from potscope.core._types import Array, IntArray
 from potscope.core.descriptors import FewBody, LocalDescriptor
 from potscope.core.features import Gradient
 from potscope.core.models.environment_kernel import MOST_SLOPES, SparseKernel
@@ -121,7 +121,7 @@ def _small_parts(descriptor: LocalDescriptor | FewBody, pairs: Pairs, size: int)
         yield clusters_of(descriptor, own)
 
 
-def _taken(pairs: Pairs, p_q: Array) -> Pairs:
+def _taken(pairs: Pairs, p_q: IntArray) -> Pairs:
     """Some of the pairs, any of them more than once, in any order."""
     return replace(pairs, i_p=pairs.i_p[p_q], j_p=pairs.j_p[p_q], D_pc=pairs.D_pc[p_q], S_pc=pairs.S_pc[p_q])
 
