@@ -57,9 +57,9 @@ def refitted(
 
 def unfitted(model: SomeModel) -> SomeModel:
     """A copy with the same hyperparameters."""
-    if dataclasses.is_dataclass(model) and not isinstance(model, type):
-        return dataclasses.replace(model)
-    return copy.deepcopy(model)
+    given: Any = model  # of which it is not known whether it is a dataclass
+    fresh: SomeModel = dataclasses.replace(given) if dataclasses.is_dataclass(given) else copy.deepcopy(given)
+    return fresh
 
 
 def predicted(model: Model, structures: Dataset, progress: Progress = silent, atom_std: bool = False) -> Prediction:
