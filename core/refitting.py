@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from ase import Atoms
 
@@ -57,9 +57,9 @@ def refitted(
 
 def unfitted(model: SomeModel) -> SomeModel:
     """A copy with the same hyperparameters."""
-    if dataclasses.is_dataclass(model) and not isinstance(model, type):
-        return dataclasses.replace(model)
-    return copy.deepcopy(model)
+    is_record, given = dataclasses.is_dataclass(model), cast(Any, model)
+    fresh: SomeModel = dataclasses.replace(given) if is_record else copy.deepcopy(given)
+    return fresh
 
 
 def predicted(model: Model, structures: Dataset, progress: Progress = silent, atom_std: bool = False) -> Prediction:

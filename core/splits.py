@@ -116,13 +116,13 @@ def folds_of_units(units: Sequence[Hashable], ids: Sequence[str], count: int, se
         members.setdefault(unit, []).append(index)
     if len(members) < count:
         raise ValueError(f"`folds`: expected at most {len(members)}, the number of parts to keep together, got {count}")
-    order = sorted(members.values(), key=lambda unit: (-len(unit), min(_rank(seed, ids[index]) for index in unit)))
+    order = sorted(members.values(), key=lambda own: (-len(own), min(_rank(seed, ids[index]) for index in own)))
     fold_s = np.empty(len(ids), dtype=np.int64)
     sizes = np.zeros(count, dtype=np.int64)
-    for unit in order:
+    for own in order:
         fold = int(sizes.argmin())
-        fold_s[unit] = fold
-        sizes[fold] += len(unit)
+        fold_s[own] = fold
+        sizes[fold] += len(own)
     return fold_s
 
 

@@ -113,6 +113,13 @@ class PairPotential(LocalPotential):
                 words.append(f"{self.species_[a]}–{self.species_[b]}: {numbers}")
         return "; ".join(words) if len(words) <= MOST_SHOWN else f"{len(words)} pairs of elements"
 
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers a fit determines."""
+        self.check_fitted()
+        n_kinds = int((np.triu(self.parameters_[:, :, 0]) > 0).sum())
+        return len(self.offsets_) + n_kinds * int(self.parameters_.shape[2])
+
     def fit(self, train: Dataset, progress: Progress = silent, *, groups: Mapping[str, Weights] | None = None) -> Self:
         """Learn from energies, forces and stresses, as far as the data set has them.
 

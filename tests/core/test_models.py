@@ -22,7 +22,7 @@ from potscope.core.calculator import PotentialCalculator
 from potscope.core.descriptors import SOAP, AverageSOAP
 from potscope.core.dynamics import ENSEMBLES, Frame, Unstable, energy_drift, run
 from potscope.core.hyperparameters import declared
-from potscope.core.models import REGISTRY, NotFitted, Potential, PotentialFileError
+from potscope.core.models import COMPOSED, REGISTRY, NotFitted, Potential, PotentialFileError
 from potscope.core.progress import Cancelled
 
 from systems import random_rotation, rotated
@@ -81,7 +81,10 @@ def subclasses(cls: type) -> set[type]:
 
 
 def test_nothing_is_missing_from_the_registry() -> None:
-    assert {cls for cls in subclasses(Potential) if not inspect.isabstract(cls)} == set(REGISTRY.values())
+    assert {cls for cls in subclasses(Potential) if not inspect.isabstract(cls)} == {
+        *REGISTRY.values(),
+        *COMPOSED.values(),
+    }
 
 
 @every_model
