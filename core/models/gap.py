@@ -16,7 +16,7 @@ from potscope.core.hyperparameters import hyperparameter
 from potscope.core.kernels import PolynomialKernel, SimilarityKernel, SquaredExponential
 from potscope.core.models.base import LocalPotential
 from potscope.core.models.environment_kernel import SparseKernel
-from potscope.core.models.gap_equations import solved
+from potscope.core.models.gap_equations import Solved, solved
 from potscope.core.models.gap_process import SparseProcess
 from potscope.core.models.gap_sigmas import Sigmas, sigmas_of
 from potscope.core.models.gap_terms import SPARSE_METHODS, Term, descriptor_from, plain_of, sparse_kernel
@@ -236,11 +236,15 @@ class GAP(LocalPotential):
         process = self.sparse_process(train, part(progress, 0.0, 0.25))
         offsets = least_squares_offsets(train, self.descriptor.species)
         found = solved(process, train, offsets, self.descriptor.species, sigmas_s, part(progress, 0.25, 1.0))
-        self.groups_, self.offsets_, self.weights_, self._process = given, offsets, found.weights_m, process
-        self._prior_mm, self._posterior_mm = found.prior_mm, found.posterior_mm
-        self.log_likelihood_ = found.log_likelihood
+        self.keep(process, found, offsets, given)
         progress(1.0, "fitted")
         return self
+
+    def keep(self, process: SparseProcess, found: Solved, offsets_z: Array, groups: Mapping[str, Sigmas]) -> None:
+        """Take what has been learnt."""
+        self.groups_, self.offsets_, self.weights_, self._process = dict(groups), offsets_z, found.weights_m, process
+        self._prior_mm, self._posterior_mm = found.prior_mm, found.posterior_mm
+        self.log_likelihood_ = found.log_likelihood
 
     def check_data(self, train: Dataset) -> None:
         """Raise a ValueError where there is no energy to fit to, or an element a descriptor does not know."""

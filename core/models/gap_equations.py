@@ -34,15 +34,23 @@ class Rows:
     forces: tuple[Array, Array]
     virial: tuple[Array, Array]
 
+    def parts(self) -> tuple[tuple[Array, Array], tuple[Array, Array], tuple[Array, Array]]:
+        """Those of the energy, the forces and the virial."""
+        return self.energy, self.forces, self.virial
+
     def scaled(self, sigmas: Sigmas) -> tuple[Array, Array]:
         """All, divided by their noise."""
-        parts = ((self.energy, sigmas.energy), (self.forces, sigmas.force), (self.virial, sigmas.virial))
+        noise = (sigmas.energy, sigmas.force, sigmas.virial)
+        parts = list(zip(self.parts(), noise, strict=True))
         return np.concatenate([L / s for (L, _), s in parts]), np.concatenate([y / s for (_, y), s in parts])
 
     def log_noise(self, sigmas: Sigmas) -> float:
-        """Sum of the logarithms of the noise's standard deviations, but for that of the number of atoms."""
-        sizes = [len(y) for _, y in (self.energy, self.forces, self.virial)]
-        return float(np.dot(sizes, np.log([sigmas.energy, sigmas.force, sigmas.virial])))
+        """Sum of the logarithms of the sigmas of all equations."""
+        return float(np.dot([len(y) for _, y in self.parts()], np.log([sigmas.energy, sigmas.force, sigmas.virial])))
+
+    def log_size(self, n_atoms: int) -> float:
+        """What the number of atoms adds to that for equations that have not been divided by its root."""
+        return 0.5 * float(np.log(n_atoms)) * (len(self.energy[1]) + len(self.virial[1]))
 
 
 def rows_of(process: SparseProcess, train: Dataset, index: int, offsets_z: Array, species: Sequence[str]) -> Rows:
@@ -103,9 +111,7 @@ def solved(
         progress(0.95 * index / len(train), f"structure {index + 1} of {len(train)}")
         rows = rows_of(process, train, index, offsets_z, species)
         equations.add(*rows.scaled(sigmas[index]))
-        log_noise += rows.log_noise(sigmas[index]) + 0.5 * np.log(len(train.structures[index])) * (
-            len(rows.energy[1]) + len(rows.virial[1])
-        )
+        log_noise += rows.log_noise(sigmas[index]) + rows.log_size(len(train.structures[index]))
     progress(0.95, "solving")
     weights_m, posterior_mm = equations.solve()
     return Solved(weights_m, prior_mm, posterior_mm, log_likelihood(equations.reduced(), prior_mm, log_noise))
