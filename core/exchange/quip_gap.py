@@ -57,8 +57,8 @@ def write_quip_gap(potential: GAP, path: str | Path) -> list[Path]:
     soap = potential.descriptor
     if not isinstance(soap, QuipSOAP):
         raise ExchangeError(
-            f"`potential`: QUIP's files hold QUIP's own SOAP, `QuipSOAP`, and not {type(soap).__name__}: its radial basis "
-            "has no name there. Fit on QuipSOAP to export"
+            f"`potential`: QUIP's files hold QUIP's own SOAP, `QuipSOAP`, and not {type(soap).__name__}: its radial "
+            "basis has no name there. Fit on QuipSOAP to export"
         )
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,9 @@ def _assembled(content: QuipXML) -> GAP:
     soap: QuipSOAP = soaps[0]
     zetas = {own.parameters["zeta"][0] for own in content.coordinates}
     if len(zetas) > 1:
-        raise ExchangeError(f"a GAP has one zeta for all elements, not {', '.join(f'{zeta:g}' for zeta in sorted(zetas))}")
+        raise ExchangeError(
+            f"a GAP has one zeta for all elements, not {', '.join(f'{zeta:g}' for zeta in sorted(zetas))}"
+        )
     delta = content.coordinates[0].delta
     potential = GAP(soap, zeta=zetas.pop(), delta=delta, n_sparse=sum(len(own.alpha_m) for own in content.coordinates))
     species_m = np.concatenate(
@@ -132,7 +134,8 @@ def _soap_of_centre(own: Coordinates, version: int) -> tuple[QuipSOAP, str]:
     soap = soap_of(arguments, version)
     if own.sparse_mf.shape[1] != len(soap.names) + 1:
         raise ExchangeError(
-            f"expected sparse points of {len(soap.names) + 1} numbers for {own.descriptor!r}, got {own.sparse_mf.shape[1]}"
+            f"expected sparse points of {len(soap.names) + 1} numbers for {own.descriptor!r}, "
+            f"got {own.sparse_mf.shape[1]}"
         )
     found = symbols(arguments.get("Z", ""))
     if len(found) != 1 or found[0] not in soap.species:
