@@ -59,8 +59,8 @@ def write_quip_gap(potential: GAP, path: str | Path) -> list[Path]:
     soap = potential.descriptor
     if not isinstance(soap, QuipSOAP):
         raise ExchangeError(
-            f"`potential`: QUIP's files hold QUIP's own SOAP, `QuipSOAP`, and not {type(soap).__name__}: its radial basis "
-            "has no name there. Fit on QuipSOAP to export"
+            f"`potential`: QUIP's files hold QUIP's own SOAP, `QuipSOAP`, and not {type(soap).__name__}: its radial "
+            "basis has no name there. Fit on QuipSOAP to export"
         )
     if potential.terms or potential.kernel != "polynomial":
         raise ExchangeError("`potential`: expected a GAP of one term with the polynomial kernel, as is exported here")
@@ -140,7 +140,8 @@ def _soap_of_centre(own: Coordinates, version: int) -> tuple[QuipSOAP, str]:
     soap = soap_of(arguments, version)
     if own.sparse_mf.shape[1] != len(soap.names) + 1:
         raise ExchangeError(
-            f"expected sparse points of {len(soap.names) + 1} numbers for {own.descriptor!r}, got {own.sparse_mf.shape[1]}"
+            f"expected sparse points of {len(soap.names) + 1} numbers for {own.descriptor!r}, "
+            f"got {own.sparse_mf.shape[1]}"
         )
     found = symbols(arguments.get("Z", ""))
     if len(found) != 1 or found[0] not in soap.species:
