@@ -175,12 +175,13 @@ class Network:
             done = end
         return Network(tuple(layers))
 
-    def transformed(self, inputs_fk: Array, factor: float, constant: float) -> Network:
-        """The network of other inputs, ``x_nf @ inputs_fk``, times a factor, plus a constant; its output is linear."""
+    def transformed(self, inputs_fk: Array, shift_f: Array, factor: float) -> Network:
+        """The network of other inputs, ``(x_nf + shift_f) @ inputs_fk``, times a factor; its output is linear."""
         first = self.layers[0]
-        layers = [Layer(inputs_fk @ first.weights_hk, first.bias_k, first.activation), *self.layers[1:]]
+        weights_hk = inputs_fk @ first.weights_hk
+        layers = [Layer(weights_hk, first.bias_k + shift_f @ weights_hk, first.activation), *self.layers[1:]]
         last = layers[-1]
-        layers[-1] = Layer(factor * last.weights_hk, factor * last.bias_k + constant, last.activation)
+        layers[-1] = Layer(factor * last.weights_hk, factor * last.bias_k, last.activation)
         return Network(tuple(layers))
 
     def energies(self, x_nf: Array) -> Array:
