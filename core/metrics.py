@@ -65,13 +65,19 @@ def by_group(dataset: Dataset, prediction: Prediction) -> dict[str, dict[str, fl
 
 def taken(prediction: Prediction, indices: IntArray) -> Prediction:
     """The prediction of some of the structures."""
-    local = prediction.local_energies
+
+    def of_atoms(values: tuple[Array, ...] | None) -> tuple[Array, ...] | None:
+        return None if values is None else tuple(values[s] for s in indices)
+
     return Prediction(
         energies=prediction.energies[indices],
-        local_energies=None if local is None else tuple(local[s] for s in indices),
+        local_energies=of_atoms(prediction.local_energies),
         forces=tuple(prediction.forces[s] for s in indices),
         stresses=prediction.stresses[indices],
         energy_std=None if prediction.energy_std is None else prediction.energy_std[indices],
+        local_energy_std=of_atoms(prediction.local_energy_std),
+        force_std=of_atoms(prediction.force_std),
+        extrapolation=of_atoms(prediction.extrapolation),
     )
 
 

@@ -8,6 +8,15 @@ import numpy as np
 
 from potscope.core._types import Array
 
+OF_ATOMS: dict[str, tuple[int, ...]] = {
+    "local_energies": (),
+    "forces": (3,),
+    "local_energy_std": (),
+    "force_std": (3,),
+    "extrapolation": (),
+}
+"""What a prediction says of each atom of each structure, and the shape of that."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
@@ -26,6 +35,13 @@ class Prediction:
         structure whose cell has no volume.
     energy_std
         Standard deviations of the total energies, eV, shape (structures,), where the model has them.
+    local_energy_std
+        For each structure those of the energies of its atoms, eV, shape (atoms,), where they were asked for.
+    force_std
+        For each structure those of the forces, eV/Å, shape (atoms, 3), where they were asked for.
+    extrapolation
+        For each structure the MaxVol grade of its atoms' environments, no unit, shape (atoms,), where it was asked for:
+        up to one within what the potential has learnt from, larger outside.
     """
 
     energies: Array
@@ -33,6 +49,9 @@ class Prediction:
     forces: tuple[Array, ...]
     stresses: Array
     energy_std: Array | None = None
+    local_energy_std: tuple[Array, ...] | None = None
+    force_std: tuple[Array, ...] | None = None
+    extrapolation: tuple[Array, ...] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.energies)
@@ -41,15 +60,15 @@ class Prediction:
             values = getattr(self, name)
             if values is not None and np.shape(values) != shape:
                 raise ValueError(f"`{name}`: expected shape {shape}, got {np.shape(values)}")
-        for name in ("local_energies", "forces"):
+        for name in OF_ATOMS:
             values = getattr(self, name)
             if values is not None and len(values) != n:
                 raise ValueError(f"`{name}`: expected one for each of {n} structures, got {len(values)}")
-        for s, (energies_n, forces_nc) in enumerate(
-            zip(self.local_energies or (), self.forces, strict=self.local_energies is not None)
-        ):
-            if forces_nc.shape != (len(energies_n), 3):
-                raise ValueError(f"`forces`[{s}]: expected shape {(len(energies_n), 3)}, got {forces_nc.shape}")
+        sizes = [len(of_atoms) for of_atoms in (self.forces if self.local_energies is None else self.local_energies)]
+        for name, rest in OF_ATOMS.items():
+            for s, of_atoms in enumerate(getattr(self, name) or ()):
+                if np.shape(of_atoms) != (sizes[s], *rest):
+                    raise ValueError(f"`{name}`[{s}]: expected shape {(sizes[s], *rest)}, got {np.shape(of_atoms)}")
 
     def __len__(self) -> int:
         return len(self.energies)

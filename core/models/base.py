@@ -13,9 +13,10 @@ from ase import Atoms
 from potscope.core._types import Array
 from potscope.core.dataset import Dataset
 from potscope.core.hyperparameters import Declared
+from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, silent
-from potscope.core.validation import as_structures
+from potscope.core.validation import as_structures, shown
 
 if TYPE_CHECKING:
     from potscope.core.calculator import PotentialCalculator
@@ -48,9 +49,31 @@ class Potential(Declared, ABC):
     has_energy_std: ClassVar[bool] = False
     """Whether energies come with a standard deviation."""
 
+    has_atom_std: ClassVar[bool] = False
+    """Whether local energies and forces come with standard deviations where they are asked for."""
+
+    has_extrapolation: ClassVar[bool] = False
+    """Whether atoms come with an extrapolation grade where it is asked for."""
+
+    group_settings: ClassVar[type | None] = None
+    """What ``fit`` takes for a group of the data set, such as weights; None where the family has no such thing."""
+
+    groups_: dict[str, Any]
+    """The settings of groups that ``fit`` was given."""
+
     @abstractmethod
-    def fit(self, train: Dataset, progress: Progress = silent) -> Self:
-        """Learn from the references of a data set; returns the potential itself."""
+    def fit(self, train: Dataset, progress: Progress = silent, *, groups: Mapping[str, Any] | None = None) -> Self:
+        """Learn from the references of a data set; returns the potential itself.
+
+        Parameters
+        ----------
+        train
+            Structures with references.
+        progress
+            Called with the fraction done; it may raise `Cancelled`, and then the potential is as it was before.
+        groups
+            Settings of groups of the data set, of the type `group_settings`, by their names.
+        """
 
     @property
     @abstractmethod
@@ -63,8 +86,19 @@ class Potential(Declared, ABC):
         return ""
 
     @abstractmethod
-    def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False) -> Prediction:
-        """Predict for structures few enough to be held in memory at once."""
+    def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False, atom_std: bool = False) -> Prediction:
+        """Predict for structures few enough to be held in memory at once.
+
+        Parameters
+        ----------
+        structures
+            Of the elements that the potential knows.
+        energy_std
+            Whether to give standard deviations of the energies, where the family has them.
+        atom_std
+            Whether to give standard deviations of local energies and forces, and extrapolation grades of atoms, where
+            the family has them.
+        """
 
     @abstractmethod
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -75,7 +109,12 @@ class Potential(Declared, ABC):
     def from_state(cls, plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         """The potential that `state` came from."""
 
-    def predict(self, structures: Dataset | Atoms | Sequence[Atoms], progress: Progress = silent) -> Prediction:
+    def predict(
+        self,
+        structures: Dataset | Atoms | Sequence[Atoms],
+        progress: Progress = silent,
+        atom_std: bool = False,
+    ) -> Prediction:
         """Energies, local energies, forces, stresses; standard deviations of the energies where the family has them.
 
         Parameters
@@ -84,6 +123,9 @@ class Potential(Declared, ABC):
             A data set (its references are not looked at), one structure or several.
         progress
             Called with the fraction done.
+        atom_std
+            Whether to give standard deviations of local energies and forces, and extrapolation grades of atoms, where
+            the family has them; they may cost much more than the rest.
 
         Raises
         ------
@@ -97,7 +139,7 @@ class Potential(Declared, ABC):
         done, parts = 0, []
         for batch in batches(found):
             progress(done / len(found), "predicting")
-            parts.append(self.evaluate(batch, energy_std=self.has_energy_std))
+            parts.append(self.evaluate(batch, energy_std=self.has_energy_std, atom_std=atom_std))
             done += len(batch)
         progress(1.0, "predicted")
         return _joined(parts)
@@ -121,6 +163,50 @@ class Potential(Declared, ABC):
         if not self.fitted:
             raise NotFitted(f"this {type(self).__name__} has not been fitted; call `fit` first")
 
+    def checked_groups(self, train: Dataset, groups: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The settings of groups that ``fit`` was given.
+
+        Raises
+        ------
+        TypeError
+            If they are not of the type `group_settings`.
+        ValueError
+            If the data set has no such group, or the family no such settings.
+        """
+        given = dict(groups or {})
+        name = type(self).__name__
+        if given and self.group_settings is None:
+            raise ValueError(f"`groups`: expected none, as a {name} has no settings of groups, got {shown(given)}")
+        for group, settings in given.items():
+            if self.group_settings is not None and not isinstance(settings, self.group_settings):
+                raise TypeError(f"`groups`[{group!r}]: expected {self.group_settings.__name__}, got {shown(settings)}")
+            if group not in train.group_sizes:
+                raise ValueError(f"`groups`: expected groups among {', '.join(train.group_sizes)}, got {group!r}")
+        return given
+
+
+class LocalPotential(Potential):
+    """A potential that sees atoms by their neighbours within `reach` alone.
+
+    A calculator keeps the neighbour list of such a potential while atoms move a little.
+    """
+
+    @property
+    @abstractmethod
+    def reach(self) -> float:
+        """Distance beyond which no neighbour counts, Å."""
+
+    @abstractmethod
+    def evaluate_pairs(
+        self, structures: Sequence[Atoms], pairs: Pairs, energy_std: bool = False, atom_std: bool = False
+    ) -> Prediction:
+        """Predict from a neighbour list of the structures that reaches at least to `reach`; see `evaluate`."""
+
+    def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False, atom_std: bool = False) -> Prediction:
+        """Predict for structures few enough to be held in memory at once; see `Potential.evaluate`."""
+        pairs = Pairs.from_structures(structures, self.reach)
+        return self.evaluate_pairs(structures, pairs, energy_std, atom_std)
+
 
 def batches(structures: Sequence[Atoms]) -> Iterator[list[Atoms]]:
     """Consecutive structures, so many that a batch has about `ATOMS_A_BATCH` atoms."""
@@ -137,12 +223,20 @@ def batches(structures: Sequence[Atoms]) -> Iterator[list[Atoms]]:
 
 
 def _joined(parts: Sequence[Prediction]) -> Prediction:
-    local = [part.local_energies for part in parts if part.local_energies is not None]
     stds = [part.energy_std for part in parts if part.energy_std is not None]
     return Prediction(
         energies=np.concatenate([part.energies for part in parts] or [np.empty(0)]),
-        local_energies=tuple(e for energies in local for e in energies) if len(local) == len(parts) else None,
-        forces=tuple(f for part in parts for f in part.forces),
+        local_energies=_laid_end_to_end([part.local_energies for part in parts]),
+        forces=tuple(forces_nc for part in parts for forces_nc in part.forces),
         stresses=np.concatenate([part.stresses for part in parts] or [np.empty((0, 6))]),
         energy_std=np.concatenate(stds) if stds else None,
+        local_energy_std=_laid_end_to_end([part.local_energy_std for part in parts]),
+        force_std=_laid_end_to_end([part.force_std for part in parts]),
+        extrapolation=_laid_end_to_end([part.extrapolation for part in parts]),
     )
+
+
+def _laid_end_to_end(parts: Sequence[tuple[Array, ...] | None]) -> tuple[Array, ...] | None:
+    """What all parts have; None where one has not."""
+    known = [part for part in parts if part is not None]
+    return tuple(of_atoms for part in known for of_atoms in part) if len(known) == len(parts) else None

@@ -1,8 +1,8 @@
 """Potentials in files: numbers and words in a zip, and no code.
 
-A ``.potscope`` file holds ``model.json`` (format and version, class, hyperparameters, descriptor, and the SHA-256 of
-the arrays) and ``arrays.npz``. Nothing in it is ever executed: arrays are read without pickle, classes come from the
-registries by name.
+A ``.potscope`` file holds ``model.json`` (format and version, class, hyperparameters, descriptor, the settings of
+groups that the fit was given, and the SHA-256 of the arrays) and ``arrays.npz``. Nothing in it is ever executed: arrays
+are read without pickle, classes come from the registries by name.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import io
 import json
 import zipfile
 import zlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def save(potential: Potential, path: str | Path) -> Path:
         "version": VERSION,
         "class": type(potential).__name__,
         "arrays_sha256": hashlib.sha256(packed).hexdigest(),
+        "groups": {group: asdict(settings) for group, settings in potential.groups_.items()},
         **plain,
     }
     temporary = target.with_name(f".{target.name}.part")
@@ -70,9 +72,17 @@ def load(path: str | Path) -> Potential:
     try:
         with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
             arrays: dict[str, Array] = {name: archive[name] for name in archive.files}
-        return kind.from_state(header, arrays)
+        potential = kind.from_state(header, arrays)
+        potential.groups_ = _groups_of(kind, header.get("groups", {}))  # older files have none
     except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise PotentialFileError(f"{source} is damaged or incomplete: {error}") from error
+    return potential
+
+
+def _groups_of(kind: type[Potential], stored: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    if stored and kind.group_settings is None:
+        raise ValueError(f"a {kind.__name__} has no settings of groups")
+    return {group: kind.group_settings(**values) for group, values in stored.items() if kind.group_settings}
 
 
 def _unpack(source: Path) -> tuple[dict[str, Any], bytes]:

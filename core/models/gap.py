@@ -17,7 +17,7 @@ from potscope.core.descriptors import LocalDescriptor
 from potscope.core.features import Features
 from potscope.core.hyperparameters import hyperparameter
 from potscope.core.kernels import farthest_points, leverage_points, normalised
-from potscope.core.models.base import Potential, batches
+from potscope.core.models.base import LocalPotential, batches
 from potscope.core.models.environment_kernel import EnvironmentKernel
 from potscope.core.models.least_squares import TriangularLeastSquares
 from potscope.core.models.local_energies import summed, virials_of
@@ -30,7 +30,7 @@ JITTER = 1e-10  # of the prior variance, added to the kernel between sparse poin
 
 
 @dataclass(eq=False)
-class GAP(Potential):
+class GAP(LocalPotential):
     r"""Gaussian approximation potential on one local descriptor.
 
     The energy is a sum of offsets and of local energies that are a Gaussian process with the kernel
@@ -115,6 +115,7 @@ class GAP(Potential):
     )
     seed: int = hyperparameter("Seed of the choice by chance.", default=0, bounds=(0, 2**31 - 1))
 
+    groups_: dict[str, Any] = field(init=False, repr=False)
     offsets_: Array = field(init=False, repr=False)
     weights_: Array = field(init=False, repr=False)
     _kernel: EnvironmentKernel = field(init=False, repr=False)
@@ -137,7 +138,7 @@ class GAP(Potential):
         """Sparse points in use; fewer than asked for where the data have no more distinct environments."""
         return len(self.weights_)
 
-    def fit(self, train: Dataset, progress: Progress = silent) -> Self:
+    def fit(self, train: Dataset, progress: Progress = silent, *, groups: Mapping[str, Any] | None = None) -> Self:
         """Learn from energies, forces and stresses, as far as the data set has them.
 
         Parameters
@@ -155,6 +156,7 @@ class GAP(Potential):
         if not np.isfinite(train.energies).any():
             raise ValueError("`train`: expected at least one structure with a reference energy, got none")
         self.descriptor.check_species(train.structures)
+        given = self.checked_groups(train, groups)
         progress(0.0, "compiling the kernels and describing the environments")
         kernel = self._choose_sparse_points(train, part(progress, 0.0, 0.15))
         prior_mm = _upper_cholesky(kernel.between_sparse_points(), self.delta**2)
@@ -167,7 +169,7 @@ class GAP(Potential):
             equations.add(A, b)
         progress(0.95, "solving")
         weights, posterior_mm = equations.solve()
-        self.offsets_, self.weights_, self._kernel = offsets, weights, kernel
+        self.groups_, self.offsets_, self.weights_, self._kernel = given, offsets, weights, kernel
         self._prior_mm, self._posterior_mm = prior_mm, posterior_mm
         progress(1.0, "fitted")
         return self
@@ -245,10 +247,16 @@ class GAP(Potential):
         local_n = self._kernel.energies(values_nf, species_n, self.weights_)[0]
         return local_n + offsets_of(pairs.numbers_n, self.descriptor.species, self.offsets_)
 
-    def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False) -> Prediction:
-        """Predict for structures few enough to be held in memory at once."""
-        features = self.descriptor.compute(structures)
-        pairs = features.pairs
+    def evaluate_pairs(
+        self,
+        structures: Sequence[Atoms],
+        pairs: Pairs,
+        energy_std: bool = False,
+        atom_std: bool = False,  # noqa: ARG002 - has none
+    ) -> Prediction:
+        """Predict from a neighbour list of the structures that reaches at least to `reach`; see `evaluate`."""
+        self.descriptor.check_species(structures)
+        features = self.descriptor.compute_pairs(pairs)
         species_n = self.descriptor.species_of(pairs.numbers_n)
         local_n, slope_nf = self._kernel.energies(features.values, species_n, self.weights_)
         local_n += offsets_of(pairs.numbers_n, self.descriptor.species, self.offsets_)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from potscope.core.dataset import Dataset
-from potscope.core.validation import check_not_negative, shown
+from potscope.core.validation import check_not_negative
+
+Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True)
@@ -35,20 +38,6 @@ class Weights:
             object.__setattr__(self, name, check_not_negative(name, value))
 
 
-def weights_of(train: Dataset, default: Weights, by_group: Mapping[str, Weights] | None) -> list[Weights]:
-    """The weights of each structure: those of its group, or the default.
-
-    Raises
-    ------
-    TypeError
-        If something else than `Weights` is given for a group.
-    ValueError
-        If the data set has no such group.
-    """
-    given = by_group or {}
-    for group, weights in given.items():
-        if not isinstance(weights, Weights):
-            raise TypeError(f"`weights`[{group!r}]: expected Weights, got {shown(weights)}")
-        if group not in train.group_sizes:
-            raise ValueError(f"`weights`: expected groups among {', '.join(train.group_sizes)}, got {group!r}")
-    return [given.get(group, default) for group in train.groups]
+def settings_of(train: Dataset, default: Settings, groups: Mapping[str, Settings]) -> list[Settings]:
+    """The settings of each structure: those of its group, or the default."""
+    return [groups.get(group, default) for group in train.groups]

@@ -17,7 +17,12 @@ VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
 def summed(
-    structures: Sequence[Atoms], pairs: Pairs, local_n: Array, gradient: Gradient, energy_std: Array | None = None
+    structures: Sequence[Atoms],
+    pairs: Pairs,
+    local_n: Array,
+    gradient: Gradient,
+    energy_std: Array | None = None,
+    **of_atoms: Array | None,
 ) -> Prediction:
     """Energies that are sums over atoms, with forces, and stresses where a structure has a volume.
 
@@ -31,8 +36,11 @@ def summed(
         Forces and virials of the sums.
     energy_std
         Standard deviations of the sums, eV, shape (structures,).
+    **of_atoms
+        What else there is to say of atoms, by its name in `Prediction`, of all structures laid end to end.
     """
     edges = pairs.first_atom_s[1:-1]
+    split = {name: None if values is None else tuple(np.split(values, edges)) for name, values in of_atoms.items()}
     volumes = np.array([atoms.get_volume() if atoms.cell.rank == 3 else np.nan for atoms in structures])
     return Prediction(
         energies=np.asarray(np.bincount(pairs.structure_n, local_n, pairs.n_structures), dtype=float),
@@ -40,6 +48,7 @@ def summed(
         forces=tuple(np.split(gradient.forces, edges)),
         stresses=voigt(-gradient.virials / volumes[:, None, None]),
         energy_std=energy_std,
+        **split,
     )
 
 

@@ -15,8 +15,8 @@ from potscope.core.dataset import Dataset
 from potscope.core.descriptors import LocalDescriptor
 from potscope.core.features import Features, Gradient
 from potscope.core.hyperparameters import hyperparameter
-from potscope.core.models.base import Potential
-from potscope.core.models.group_weights import Weights, weights_of
+from potscope.core.models.base import LocalPotential
+from potscope.core.models.group_weights import Weights, settings_of
 from potscope.core.models.least_squares import TriangularLeastSquares
 from potscope.core.models.linear_solvers import Reduced, Solution, automatic_relevance, least_squares, ridge
 from potscope.core.models.local_energies import by_centres, summed, virials_of, voigt
@@ -30,7 +30,7 @@ MOST_SLOPES = 20_000_000  # derivatives of features by pair vectors that are hel
 
 
 @dataclass(eq=False)
-class SNAP(Potential):
+class SNAP(LocalPotential):
     r"""Spectral neighbour analysis potential: local energies that are linear in the features of the environment.
 
     .. math:: E = \sum_i \left[ \beta^0_{z_i} + \boldsymbol\beta_{z_i}\cdot\mathbf G_i \right] + E_\text{ZBL}
@@ -79,6 +79,7 @@ class SNAP(Potential):
 
     title: ClassVar[str] = "Linear potential (SNAP)"
     has_energy_std: ClassVar[bool] = True
+    group_settings: ClassVar = Weights
 
     descriptor: LocalDescriptor
     solver: str = hyperparameter(
@@ -99,6 +100,7 @@ class SNAP(Potential):
         "Where nothing is left of the ZBL repulsion; 0 for none.", default=0.0, unit="Å", bounds=(0.0, 20.0)
     )
 
+    groups_: dict[str, Weights] = field(init=False, repr=False)
     coefficients_: Array = field(init=False, repr=False)
     _spread_kk: Array = field(init=False, repr=False)
 
@@ -122,7 +124,7 @@ class SNAP(Potential):
         """The repulsion that the linear part is on top of."""
         return ZBL(self.zbl_inner, self.zbl_outer) if self.zbl_outer > 0 else None
 
-    def fit(self, train: Dataset, progress: Progress = silent, *, weights: Mapping[str, Weights] | None = None) -> Self:
+    def fit(self, train: Dataset, progress: Progress = silent, *, groups: Mapping[str, Weights] | None = None) -> Self:
         """Learn from energies, forces and stresses, as far as the data set has them.
 
         Parameters
@@ -131,11 +133,13 @@ class SNAP(Potential):
             Structures with references.
         progress
             Called before every structure; it may raise `Cancelled`, and then the potential is as it was before.
-        weights
-            Those of groups of the data set; other groups have `energy_weight`, `force_weight` and `stress_weight`.
+        groups
+            Weights of groups of the data set; others have `energy_weight`, `force_weight` and `stress_weight`.
 
         Raises
         ------
+        TypeError
+            If something else than `Weights` is given for a group.
         ValueError
             If there is no energy to fit to, an element the descriptor does not know, a group that the data set does
             not have, or no equation with a weight.
@@ -144,7 +148,8 @@ class SNAP(Potential):
             raise ValueError("`train`: expected at least one structure with a reference energy, got none")
         self.descriptor.check_species(train.structures)
         default = Weights(self.energy_weight, self.force_weight, self.stress_weight)
-        weights_s = weights_of(train, default, weights)
+        given = self.checked_groups(train, groups)
+        weights_s = settings_of(train, default, given)
         progress(0.0, "compiling the kernels and describing the environments")
         offsets_z = self._offsets(train)
         n_columns = len(offsets_z) * (1 + len(self.descriptor.names))
@@ -156,7 +161,7 @@ class SNAP(Potential):
         solution = self._solve(equations.reduced(), part(progress, 0.9, 1.0))
         coefficients = solution.w_k.reshape(len(offsets_z), -1)
         coefficients[:, 0] += offsets_z
-        self.coefficients_, self._spread_kk = coefficients, solution.spread_kk
+        self.groups_, self.coefficients_, self._spread_kk = given, coefficients, solution.spread_kk
         progress(1.0, "fitted")
         return self
 
@@ -166,7 +171,7 @@ class SNAP(Potential):
 
     def _solve(self, equations: Reduced, progress: Progress) -> Solution:
         if not equations.R_kk.any():
-            raise ValueError("`weights`: expected a reference with a weight greater than zero, got none")
+            raise ValueError("`groups`: expected a reference with a weight greater than zero, got none")
         if self.solver == "automatic relevance":
             return automatic_relevance(equations, progress)
         return ridge(equations, self.ridge) if self.solver == "ridge" else least_squares(equations)
@@ -182,10 +187,6 @@ class SNAP(Potential):
         values_nf = self.descriptor.compute_pairs(pairs).values
         linear_n = linear_nf[:, 0] + np.einsum("nf,nf->n", values_nf, linear_nf[:, 1:])
         return np.asarray(linear_n if self.repulsion is None else linear_n + self.repulsion.energies(pairs)[0])
-
-    def _pairs(self, structures: Sequence[Atoms]) -> Pairs:
-        self.descriptor.check_species(structures)
-        return Pairs.from_structures(structures, self.reach)
 
     def _repulsion(self, pairs: Pairs) -> tuple[Array, Gradient]:
         """What is not linear: energies of atoms, forces and virials of the repulsion."""
@@ -208,7 +209,7 @@ class SNAP(Potential):
         """What one structure says of the coefficients, less offsets and repulsion, times its weights."""
         atoms, energy, stress = train.structures[index], train.energies[index], train.stresses[index]
         forces = train.forces[index]
-        pairs = self._pairs([atoms])
+        pairs = Pairs.from_structures(atoms, self.reach)
         features = self.descriptor.compute_pairs(pairs)
         species_n = self.descriptor.species_of(pairs.numbers_n)
         core_n, core = self._repulsion(pairs)
@@ -250,9 +251,11 @@ class SNAP(Potential):
                 virials_vzk[:, z, 1:] += virials_of(own, own_pcf)
         return forces_nczk.reshape(pairs.n_atoms, 3, -1), virials_vzk.reshape(6, -1)
 
-    def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False) -> Prediction:
-        """Predict for structures few enough to be held in memory at once."""
-        pairs = self._pairs(structures)
+    def evaluate_pairs(
+        self, structures: Sequence[Atoms], pairs: Pairs, energy_std: bool = False, atom_std: bool = False
+    ) -> Prediction:
+        """Predict from a neighbour list of the structures that reaches at least to `reach`; see `evaluate`."""
+        self.descriptor.check_species(structures)
         features = self.descriptor.compute_pairs(pairs)
         species_n = self.descriptor.species_of(pairs.numbers_n)
         core_n, core = self._repulsion(pairs)

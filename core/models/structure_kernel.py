@@ -109,6 +109,7 @@ class StructureKernelPotential(Potential):
         choices=("per atom", "total", "atomisation"),
     )
 
+    groups_: dict[str, Any] = field(init=False, repr=False)
     species_: tuple[str, ...] = field(init=False, repr=False)
     offsets_: Array = field(init=False, repr=False)
     weights_: Array = field(init=False, repr=False)
@@ -134,7 +135,7 @@ class StructureKernelPotential(Potential):
         """Whether ``fit`` or ``load`` has been here."""
         return hasattr(self, "weights_")
 
-    def fit(self, train: Dataset, progress: Progress = silent) -> Self:
+    def fit(self, train: Dataset, progress: Progress = silent, *, groups: Mapping[str, Any] | None = None) -> Self:
         """Learn from energies; forces and stresses are not looked at.
 
         Parameters
@@ -143,12 +144,15 @@ class StructureKernelPotential(Potential):
             Structures with energies; those without are left out.
         progress
             Called before every batch of structures; it may raise `Cancelled`, and then the potential is as before.
+        groups
+            None: the family has no settings of groups.
 
         Raises
         ------
         ValueError
             If there is no energy to fit to, a structure that the descriptor does not take, or no solution.
         """
+        given = self.checked_groups(train, groups)
         progress(0.0, "compiling the kernels and describing the structures")
         known = with_energies(train)
         points_sf = self.describe(known, part(progress, 0.0, 0.5))
@@ -161,7 +165,7 @@ class StructureKernelPotential(Potential):
         solution = self.solve(kernel_ss, known, known.species)
         progress(0.95, "solved")
         used = np.flatnonzero(solution.weights_s)
-        self.species_, self.length_, self.n_structures_ = known.species, length, len(known)
+        self.groups_, self.species_, self.length_, self.n_structures_ = given, known.species, length, len(known)
         self.offsets_, self.constant_ = solution.offsets_z, solution.constant
         self.weights_, self._points_mf = solution.weights_s[used], points_sf[used]
         progress(1.0, "fitted")
@@ -201,8 +205,13 @@ class StructureKernelPotential(Potential):
         """What the kernel machine's energy is multiplied with: the number of atoms, or one; shape (structures,)."""
         return np.array([len(atoms) if self.target == "per atom" else 1 for atoms in structures], dtype=float)
 
-    def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False) -> Prediction:  # noqa: ARG002 - has none
-        """Predict for structures few enough to be held in memory at once."""
+    def evaluate(
+        self,
+        structures: Sequence[Atoms],
+        energy_std: bool = False,  # noqa: ARG002 - has none
+        atom_std: bool = False,  # noqa: ARG002 - has none
+    ) -> Prediction:
+        """Predict for structures few enough to be held in memory at once; see `Potential.evaluate`."""
         check_species(type(self).__name__, self.species_, structures)
         features = self.descriptor.compute(structures)
         kernel, scale_s = SHAPES[self.kernel].kernel(self.length_), self.scale(structures)

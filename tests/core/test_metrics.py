@@ -42,6 +42,9 @@ def example() -> tuple[Dataset, Prediction]:
         forces=forces,
         stresses=np.tile(np.arange(6) / 100, (3, 1)) + np.array([[0.0], [7.0], [0.02]]),
         energy_std=np.array([0.1, 0.2, 0.3]),
+        local_energy_std=tuple(np.full(n, 0.01 * n) for n in sizes),
+        force_std=tuple(np.full((n, 3), 0.1 * n) for n in sizes),
+        extrapolation=tuple(np.full(n, float(n)) for n in sizes),
     )
     return Dataset.from_structures(structures), prediction
 
@@ -162,14 +165,16 @@ def test_unknown_quantity() -> None:
         ("stresses", np.zeros((3, 3)), r"`stresses`: expected shape \(3, 6\), got \(3, 3\)"),
         ("energy_std", np.zeros(2), r"`energy_std`: expected shape \(3,\), got \(2,\)"),
         ("forces", (), r"`forces`: expected one for each of 3 structures, got 0"),
+        ("extrapolation", (np.zeros(1),) * 2, r"`extrapolation`: expected one for each of 3 structures, got 2"),
+        ("local_energy_std", (np.zeros(1),) * 3, r"`local_energy_std`\[1\]: expected shape \(2,\), got \(1,\)"),
+        ("force_std", (np.zeros((1, 3)),) * 3, r"`force_std`\[1\]: expected shape \(2, 3\), got \(1, 3\)"),
         ("local_energies", (np.zeros(1),) * 3, r"`forces`\[1\]: expected shape \(1, 3\), got \(2, 3\)"),
     ],
 )
 def test_prediction_of_wrong_shapes(field: str, value: object, message: str) -> None:
     _, good = example()
-    names = ("energies", "local_energies", "forces", "stresses", "energy_std")
     with pytest.raises(ValueError, match=message):
-        Prediction(**{**{name: getattr(good, name) for name in names}, field: value})
+        Prediction(**{**vars(good), field: value})
 
 
 def test_taken() -> None:
@@ -179,6 +184,8 @@ def test_taken() -> None:
     assert [len(forces_nc) for forces_nc in part.forces] == [4, 1]
     assert part.energy_std is not None
     assert part.energy_std.tolist() == [0.3, 0.1]
+    for name in ("local_energy_std", "force_std", "extrapolation"):
+        assert [len(of_atoms) for of_atoms in getattr(part, name)] == [4, 1]
     assert "2 structures, 5 atoms, with standard deviations" in repr(part)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import zipfile
+from dataclasses import fields, replace
 from functools import cache
 
 import numpy as np
@@ -199,6 +200,33 @@ def test_bad_data_are_refused(cls, fitted) -> None:
             cls(wrong)
 
 
+@every_model
+def test_settings_of_groups_are_checked_and_kept(cls, fitted, tmp_path) -> None:
+    assert fitted[cls.__name__].groups_ == {}
+    data, settings = data_of(cls)[:6], cls.group_settings
+    if settings is None:
+        with pytest.raises(ValueError, match=f"`groups`: expected none, as a {cls.__name__} has no settings"):
+            make(cls).fit(data, groups={"EMT": 1.0})
+        return
+    other = {"EMT": settings(**{field.name: 2.0 for field in fields(settings)})}
+    with pytest.raises(TypeError, match=rf"`groups`\['EMT'\]: expected {settings.__name__}, got 1.0"):
+        make(cls).fit(data, groups={"EMT": 1.0})
+    with pytest.raises(ValueError, match="`groups`: expected groups among EMT, got 'DFT'"):
+        make(cls).fit(data, groups={"DFT": other["EMT"]})
+    potential = make(cls).fit(data, groups=other)
+    assert potential.groups_ == other
+    assert np.abs(potential.predict(data).energies - make(cls).fit(data).predict(data).energies).max() > 1e-7
+    path = potential.save(tmp_path / "groups.potscope")
+    assert load(path).groups_ == other
+    with zipfile.ZipFile(path) as archive:
+        header, arrays = json.loads(archive.read("model.json")), archive.read("arrays.npz")
+    del header["groups"]
+    with zipfile.ZipFile(tmp_path / "older.potscope", "w") as archive:
+        archive.writestr("model.json", json.dumps(header))
+        archive.writestr("arrays.npz", arrays)
+    assert load(tmp_path / "older.potscope").groups_ == {}
+
+
 def _with_energy(atoms: Atoms) -> Atoms:
     atoms.info["REF_energy"] = -1.0
     return atoms
@@ -222,6 +250,31 @@ def test_progress_rises_and_cancelling_leaves_everything_as_it_was(cls) -> None:
     with pytest.raises(Cancelled):
         potential.fit(data[:12], progress=stop)
     np.testing.assert_array_equal(potential.predict(data).energies, before)
+
+
+@every_model
+def test_a_copy_by_replace_is_unfitted(cls, fitted) -> None:
+    potential = fitted[cls.__name__]
+    copy = replace(potential)
+    assert not copy.fitted
+    assert copy.hyperparameters() == potential.hyperparameters()
+    assert potential.fitted
+
+
+@every_model
+def test_what_is_said_of_atoms_is_there_when_it_is_asked_for(cls, fitted) -> None:
+    potential, structures = fitted[cls.__name__], alloys(3, seed=21)
+    plain, asked = potential.predict(structures), potential.predict(structures, atom_std=True)
+    assert plain.local_energy_std is plain.force_std is plain.extrapolation is None
+    assert (asked.local_energy_std is not None) == (cls.has_atom_std and cls.extensive)
+    assert (asked.force_std is not None) == cls.has_atom_std
+    assert (asked.extrapolation is not None) == cls.has_extrapolation
+    for values in (asked.local_energy_std, asked.force_std, asked.extrapolation):
+        for of_atoms in values or ():
+            assert np.isfinite(of_atoms).all()
+            assert (of_atoms >= 0).all()
+    np.testing.assert_array_equal(asked.energies, plain.energies)
+    np.testing.assert_array_equal(np.concatenate(asked.forces), np.concatenate(plain.forces))
 
 
 @every_model
@@ -270,6 +323,7 @@ def test_files_that_are_no_potentials_are_refused(cls, fitted, tmp_path) -> None
         ({"format": "something else"}, "is not a potscope potential"),
         ({"arrays_sha256": "0" * 64}, "damaged"),
         ({"hyperparameters": {"n_sparse": -1}}, "damaged"),
+        ({"groups": {"EMT": {"colour": 1.0}}}, "damaged"),
     ],
 )
 def test_headers_that_do_not_fit_are_refused(cls, fitted, tmp_path, change, message) -> None:

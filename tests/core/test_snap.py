@@ -53,7 +53,7 @@ def test_tantalum_as_published(reference_folder) -> None:
     data = Dataset.read(reference_folder / "fitsnap_ta" / "JSON")
     descriptor = Bispectrum(species=["Ta"], twojmax=6, rcutfac=4.67637, rfac0=0.99363, bzeroflag=False)
     potential = SNAP(descriptor, solver="least squares", zbl_inner=4.0, zbl_outer=4.8)
-    potential.fit(data, weights=published_weights(folder))
+    potential.fit(data, groups=published_weights(folder))
     lines = (folder / "Ta_pot.snapcoeff").read_text().splitlines()
     published = [float(line.split()[0]) for line in lines if "B[" in line]
     np.testing.assert_allclose(potential.coefficients_, [published], rtol=1e-6)
@@ -116,6 +116,7 @@ def known(descriptor: Bispectrum = SIC, **chosen: object) -> SNAP:
     potential = SNAP(descriptor, **chosen)
     shape = (len(descriptor.species), 1 + len(descriptor.names))
     potential.coefficients_ = np.random.default_rng(5).normal(size=shape)
+    potential.groups_ = {}
     potential._spread_kk = np.zeros((potential.coefficients_.size,) * 2)
     return potential
 
@@ -214,22 +215,22 @@ def test_a_group_of_weight_zero_does_not_count_and_others_have_the_default() -> 
     silent = {"bad": Weights(0, 0, 0)}
     scale = np.abs(expected).max()
     # the zero of the energies, which the smallest of equal solutions is about, is that of all structures
-    np.testing.assert_allclose(potential.fit(both, weights=silent).coefficients_, expected, atol=1e-6 * scale)
+    np.testing.assert_allclose(potential.fit(both, groups=silent).coefficients_, expected, atol=1e-6 * scale)
     assert np.abs(potential.fit(both).coefficients_ - expected).max() > 1e-3 * scale
     named = {"known": Weights(100, 1, 10), "bad": Weights(100, 1, 10)}
-    np.testing.assert_array_equal(potential.fit(both, weights=named).coefficients_, potential.fit(both).coefficients_)
+    np.testing.assert_array_equal(potential.fit(both, groups=named).coefficients_, potential.fit(both).coefficients_)
 
 
 def test_bad_weights_are_refused() -> None:
     data = Dataset.from_structures(labelled(known(), carbides(3)))
-    with pytest.raises(ValueError, match="`weights`: expected groups among known, got 'unknown'"):
-        SNAP(SIC).fit(data, weights={"unknown": Weights(1, 1, 1)})
-    with pytest.raises(TypeError, match=r"`weights`\['known'\]: expected Weights"):
-        SNAP(SIC).fit(data, weights={"known": 1.0})
+    with pytest.raises(ValueError, match="`groups`: expected groups among known, got 'unknown'"):
+        SNAP(SIC).fit(data, groups={"unknown": Weights(1, 1, 1)})
+    with pytest.raises(TypeError, match=r"`groups`\['known'\]: expected Weights"):
+        SNAP(SIC).fit(data, groups={"known": 1.0})
     with pytest.raises(ValueError, match="`force`: expected a number of zero or more"):
         Weights(1.0, -1.0, 1.0)
     with pytest.raises(ValueError, match="weight greater than zero, got none"):
-        SNAP(SIC).fit(data, weights={"known": Weights(0, 0, 0)})
+        SNAP(SIC).fit(data, groups={"known": Weights(0, 0, 0)})
 
 
 @pytest.mark.parametrize(("inner", "outer"), [(2.0, 0.0), (2.0, 2.0), (3.0, 2.0)])
