@@ -11,10 +11,11 @@ from potscope.core.models.files import PotentialFileError, load, save
 from potscope.core.models.gap import GAP
 from potscope.core.models.group_weights import Weights
 from potscope.core.models.kernel_ridge import KernelRidge
+from potscope.core.models.neural_network import NeuralNetwork
 from potscope.core.models.snap import SNAP
 from potscope.core.models.svr import SVR
 
-REGISTRY: dict[str, type[Potential]] = {cls.__name__: cls for cls in (GAP, SNAP, KernelRidge, SVR)}
+REGISTRY: dict[str, type[Potential]] = {cls.__name__: cls for cls in (GAP, SNAP, NeuralNetwork, KernelRidge, SVR)}
 
 __all__ = [
     "GAP",
@@ -22,6 +23,7 @@ __all__ = [
     "SNAP",
     "SVR",
     "KernelRidge",
+    "NeuralNetwork",
     "NotFitted",
     "Potential",
     "PotentialFileError",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -83,15 +84,15 @@ class FeatureScaling:
         """What networks see of the atoms, shape (atoms, features)."""
         return (values_nf - self.shift_zf[species_n]) * self.factor_zf[species_n]
 
-    def outside(self, features: Features, species_n: IntArray) -> OutOfRange:
-        """Where features are beyond their range in the data."""
+    def outside(self, features: Features, species_n: IntArray, first: int = 0) -> OutOfRange:
+        """Where features are beyond their range in the data; structures are counted from `first`."""
         low_nf, high_nf = self.minimum_zf[species_n], self.maximum_zf[species_n]
         slack_nf = ROUNDING * (high_nf - low_nf)
         values_nf = features.values
         atom_k, feature_k = np.nonzero((values_nf < low_nf - slack_nf) | (values_nf > high_nf + slack_nf))
         structure_k = features.structure_r[atom_k]
         return OutOfRange(
-            structure_k=structure_k,
+            structure_k=structure_k + first,
             atom_k=atom_k - features.first_row_s[structure_k],
             feature_k=feature_k,
             value_k=values_nf[atom_k, feature_k],
@@ -151,19 +152,16 @@ class OutOfRange:
             for k in np.argsort(-excess_k, kind="stable")
         ]
 
-    def joined(self, other: OutOfRange, n_structures: int) -> OutOfRange:
-        """These and those of more structures, which come after as many as are given."""
-        return OutOfRange(
-            *(
-                np.concatenate([getattr(self, name), getattr(other, name) + shift])
-                for name, shift in (
-                    ("structure_k", n_structures),
-                    ("atom_k", 0),
-                    ("feature_k", 0),
-                    ("value_k", 0),
-                    ("minimum_k", 0),
-                    ("maximum_k", 0),
-                )
-            ),
-            names=self.names,
-        )
+    @classmethod
+    def joined(cls, parts: Sequence[Self], names: tuple[str, ...]) -> Self:
+        """All of several."""
+        integers, numbers = [np.empty(0, np.int64)], [np.empty(0)]
+        columns = {
+            item.name: np.concatenate(
+                (integers if item.name in ("structure_k", "atom_k", "feature_k") else numbers)
+                + [getattr(part, item.name) for part in parts]
+            )
+            for item in fields(cls)
+            if item.name != "names"
+        }
+        return cls(**columns, names=names)

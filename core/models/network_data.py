@@ -33,14 +33,18 @@ from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
 from potscope.core.dataset import Dataset
 from potscope.core.descriptors import LocalDescriptor
+from potscope.core.models.feature_scaling import FeatureScaling
 from potscope.core.models.group_weights import Weights
 from potscope.core.models.local_energies import VOIGT
+from potscope.core.models.network import Network
 from potscope.core.models.offsets import offsets_of
 from potscope.core.pairs import Pairs
 from potscope.core.progress import Progress
 
 MOST_BYTES = 2_000_000_000
 """What the blocks of all structures of a fit may take together; float64."""
+
+NEGLIGIBLE = 1e-7  # of the largest singular value of features: a component that is smaller is rounding
 
 
 class Blocks(NamedTuple):
@@ -97,6 +101,17 @@ class Inputs:
             x_nk[rows] = (values_nf[rows] - self.shift_zf[z]) @ self.maps[z]
         return x_nk
 
+    def folded(self, networks: Sequence[Network], unit: float, scaling: FeatureScaling) -> tuple[Network, ...]:
+        """Networks of these inputs, whose outputs are in this unit, as networks of scaled features with outputs in eV."""
+        found = []
+        for z, network in enumerate(networks):
+            factor_f = scaling.factor_zf[z]
+            varies_f = factor_f != 0
+            from_scaled_fk = np.where(varies_f, 1 / np.where(varies_f, factor_f, 1.0), 0.0)[:, None] * self.maps[z]
+            shift_f = (scaling.shift_zf[z] - self.shift_zf[z]) * factor_f
+            found.append(network.transformed(from_scaled_fk, shift_f, unit))
+        return tuple(found)
+
     def derivatives(self, J_pcf: Array, species_p: IntArray) -> Array:
         """Derivatives of the inputs from those of the features, for centres of these species."""
         present = np.unique(species_p)
@@ -106,6 +121,29 @@ class Inputs:
         for z in present:
             J_pck[species_p == z] = J_pcf[species_p == z] @ self.maps[z]
         return J_pck
+
+
+def principal_inputs(values_nf: Array, species_n: IntArray, scaling: FeatureScaling, whitening: float) -> Inputs:
+    r"""Principal components of the scaled features of each element, divided by the roots of their variances.
+
+    .. math:: \mathbf x = (\mathbf G - \bar{\mathbf G})\,\mathbf M, \qquad
+        M_{fk} = \frac{c_f U_{fk}}{\sqrt{\lambda_k + w \lambda_1}},
+
+    with the eigenvectors and -values :math:`\mathbf U`, :math:`\lambda_k` of the covariance of :math:`c_f G_f`, and
+    :math:`w` the `whitening`. Components of less than rounding are left out.
+    """
+    n_species, n_features = scaling.mean_zf.shape
+    found = []
+    for z in range(n_species):
+        x_nf = (values_nf[species_n == z] - scaling.mean_zf[z]) * scaling.factor_zf[z]
+        _, s_k, U_kf = np.linalg.svd(x_nf, full_matrices=False) if len(x_nf) else (None, np.zeros(0), x_nf)
+        kept = s_k > NEGLIGIBLE * s_k.max(initial=0.0)
+        variance_k = s_k[kept] ** 2 / max(1, len(x_nf))
+        scale_k = 1 / np.sqrt(variance_k + whitening * variance_k.max(initial=0.0))
+        found.append(scaling.factor_zf[z][:, None] * U_kf[kept].T * scale_k)
+    size = max(1, *(map_fk.shape[1] for map_fk in found))
+    maps = tuple(np.pad(map_fk, ((0, 0), (0, size - map_fk.shape[1]))) for map_fk in found)
+    return Inputs(scaling.mean_zf, maps)
 
 
 @dataclass(eq=False)

@@ -92,7 +92,7 @@ class Objective:
     store
         Gives the blocks of examples.
     unit
-        What the networks' outputs are multiplied by to be energies in eV, for each species.
+        What the networks' outputs are multiplied by to be energies in eV.
     penalty
         :math:`\\alpha`.
     mean_square
