@@ -98,9 +98,7 @@ class Committee:
         return Member(tuple(objective.networks_of(trained.parameters)), unit, trained.history_eq), trained
 
 
-def held_out(
-    digests: Sequence[str], groups: Sequence[str], fraction: float, seed: int
-) -> tuple[IntArray, IntArray]:
+def held_out(digests: Sequence[str], groups: Sequence[str], fraction: float, seed: int) -> tuple[IntArray, IntArray]:
     """Structures to learn from and to hold out: a part of each group where the groups are large enough for it.
 
     Nothing is held out where the fraction is less than half a structure.

@@ -15,14 +15,14 @@ Forces are linear in :math:`\mathbf g`. A loss of energies and forces has the gr
     + \sum_n \frac{\partial}{\partial\theta} (\mathbf t_n\cdot\mathbf g_n), \qquad
     e_n = \frac{\partial L}{\partial\varepsilon_n}, \quad \mathbf t_n = \frac{\partial L}{\partial\mathbf g_n},
 
-where :math:`\mathbf t\cdot\mathbf g = \dot\varepsilon` is the derivative of the energy along :math:`\mathbf t`: one pass
-forward with :math:`\dot{\mathbf a}^0 = \mathbf t`,
+where :math:`\mathbf t\cdot\mathbf g = \dot\varepsilon` is the derivative of the energy along :math:`\mathbf t`: one
+pass forward with :math:`\dot{\mathbf a}^0 = \mathbf t`,
 
 .. math:: \dot{\mathbf z}^l = \dot{\mathbf a}^{l-1}\mathbf W^l, \qquad
     \dot{\mathbf a}^l = \varphi_l'(\mathbf z^l)\circ\dot{\mathbf z}^l ,
 
-and one backward, with the adjoints :math:`\bar{\mathbf a}^L = e`, and :math:`\boldsymbol\delta^l` of above being those of
-:math:`\dot{\mathbf z}^l`:
+and one backward, with the adjoints :math:`\bar{\mathbf a}^L = e` and :math:`\bar{\dot{\mathbf a}}^L = 1`;
+:math:`\boldsymbol\delta^l` of above are those of :math:`\dot{\mathbf z}^l`:
 
 .. math::
     \bar{\mathbf z}^l &= \bar{\mathbf a}^l\circ\varphi_l' +
@@ -40,6 +40,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -140,7 +141,7 @@ class Network:
         r"""Random weights of variance :math:`1/n` for n nodes before, and biases up to a half, so that nodes differ."""
         sizes = [n_features, *hidden, 1]
         layers = []
-        for index, (before, nodes) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for index, (before, nodes) in enumerate(pairwise(sizes)):
             last = index == len(sizes) - 2
             weights_hk = rng.normal(0.0, 1 / np.sqrt(before), (before, nodes))
             bias_k = np.zeros(nodes) if last else rng.uniform(-0.5, 0.5, nodes)

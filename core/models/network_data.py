@@ -102,7 +102,7 @@ class Inputs:
         return x_nk
 
     def folded(self, networks: Sequence[Network], unit: float, scaling: FeatureScaling) -> tuple[Network, ...]:
-        """Networks of these inputs, whose outputs are in this unit, as networks of scaled features with outputs in eV."""
+        """Networks of these inputs with outputs in this unit as networks of scaled features with outputs in eV."""
         found = []
         for z, network in enumerate(networks):
             factor_f = scaling.factor_zf[z]
@@ -132,9 +132,8 @@ def principal_inputs(values_nf: Array, species_n: IntArray, scaling: FeatureScal
     with the eigenvectors and -values :math:`\mathbf U`, :math:`\lambda_k` of the covariance of :math:`c_f G_f`, and
     :math:`w` the `whitening`. Components of less than rounding are left out.
     """
-    n_species, n_features = scaling.mean_zf.shape
     found = []
-    for z in range(n_species):
+    for z in range(len(scaling.mean_zf)):
         x_nf = (values_nf[species_n == z] - scaling.mean_zf[z]) * scaling.factor_zf[z]
         _, s_k, U_kf = np.linalg.svd(x_nf, full_matrices=False) if len(x_nf) else (None, np.zeros(0), x_nf)
         kept = s_k > NEGLIGIBLE * s_k.max(initial=0.0)

@@ -1,6 +1,7 @@
 """Searches for the parameters of networks: quasi-Newton on all structures, and Adam on a few at a time.
 
-Each stops early where the error of structures that are held out has not fallen for some epochs, and gives back the best.
+Each stops early where the error of structures that are held out has not fallen for some epochs, and gives back the best
+parameters it has seen.
 
 References
 ----------

@@ -7,8 +7,8 @@ r"""The loss of networks on some structures, its gradient, and the search for it
         + \sum_v \left(w^\sigma_s (\sigma_{s,v} - \sigma^\text{ref}_{s,v})\right)^2 \right]
     + \alpha \sum_{\text{weights}} W^2
 
-Divided by the number of equations and by :math:`\bar y^2`, the mean square of the weighted references less the energies of
-the elements, the first part is 1 for networks that have learnt nothing, and the strength of the penalty has no unit.
+Divided by the number of equations and by :math:`\bar y^2`, the mean square of the weighted references less the energies
+of the elements, the first part is 1 for networks that have learnt nothing, and the strength of the penalty has no unit.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _known(difference: Array | float) -> Array:
 
 
 class Objective:
-    """The loss as a function of the parameters of all elements' networks together.
+    r"""The loss as a function of the parameters of all elements' networks together.
 
     Parameters
     ----------
@@ -94,9 +94,9 @@ class Objective:
     unit
         What the networks' outputs are multiplied by to be energies in eV.
     penalty
-        :math:`\\alpha`.
+        :math:`\alpha`.
     mean_square
-        :math:`\\bar y^2`.
+        :math:`\bar y^2`.
     """
 
     def __init__(
@@ -124,10 +124,7 @@ class Objective:
         squares, e_n, t_nk = self._compared(batch, *self._slopes(passes, batch), want_gradient=True)
         scale = 1 / (batch.n_equations * self.mean_square)
         gradient_q = np.concatenate(
-            [
-                passed.parameter_gradient(e_n[rows], t_nk[rows])
-                for passed, rows in zip(passes, batch.rows, strict=True)
-            ]
+            [passed.parameter_gradient(e_n[rows], t_nk[rows]) for passed, rows in zip(passes, batch.rows, strict=True)]
         )
         loss = scale * squares + float(np.sum(self.penalty_q * parameters**2))
         return loss, 2 * scale * self.unit * gradient_q + 2 * self.penalty_q * parameters
@@ -180,7 +177,9 @@ class Objective:
 
 def mean_square(examples: Sequence[Example]) -> float:
     r""":math:`\bar y^2` of some structures; 1 where there is nothing but zeros."""
-    squares = sum(residuals(example, 0.0, np.zeros((len(example.atoms), 3)), np.zeros(6)).squares for example in examples)
+    squares = sum(
+        residuals(example, 0.0, np.zeros((len(example.atoms), 3)), np.zeros(6)).squares for example in examples
+    )
     return squares / max(1, sum(example.n_equations for example in examples)) or 1.0
 
 

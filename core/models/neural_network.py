@@ -32,7 +32,7 @@ from potscope.core.validation import as_structures
 
 @dataclass(eq=False)
 class NeuralNetwork(LocalPotential):
-    r"""Neural-network potential of Behler and Parrinello: a network for each element, from an environment to its energy.
+    r"""Neural-network potential of Behler and Parrinello: for each element a network from an environment to its energy.
 
     .. math:: E = \sum_i \left[ e_{z_i} + \varepsilon_{z_i}(\mathbf x_i) \right], \qquad
         x_{if} = (G_{if} - s_{z_i f})\, c_{z_i f}, \qquad
@@ -51,8 +51,8 @@ class NeuralNetwork(LocalPotential):
     it, is analytic: one more pass forward and one backward, see `network`. What depends on the descriptor is computed
     once, and kept as far as it fits in `network_data.MOST_BYTES`.
 
-    For the search the scaled features are turned to their principal components, each divided by the root of its variance
-    plus a small part of the largest variance; afterwards that is folded into the first layer.
+    For the search the scaled features are turned to their principal components, each divided by the root of its
+    variance plus a small part of the largest variance; afterwards that is folded into the first layer.
 
     Each network of a committee starts from weights of its own and holds out structures of its own, on which its error
     is watched: the search ends when it has not fallen for `patience` epochs, and the best is kept. With several
@@ -98,7 +98,7 @@ penalty, whitening, members, restarts, learning_rate, batch_size, seed
 
     descriptor: LocalDescriptor
     hidden: tuple[float, ...] = hyperparameter("Nodes of each hidden layer.", default=(20, 20), bounds=(1, 500))
-    activation: str = hyperparameter("Function of the hidden nodes.", default="tanh", choices=tuple(ACTIVATIONS))
+    activation: str = hyperparameter("Function of the hidden nodes.", default="softplus", choices=tuple(ACTIVATIONS))
     scaling: str = hyperparameter("How features are scaled.", default="standard", choices=SCALINGS)
     energy_weight: float = hyperparameter("Weight of energies.", default=100.0, unit="atom/eV", bounds=(0.0, 1e9))
     force_weight: float = hyperparameter("Weight of forces.", default=1.0, unit="Å/eV", bounds=(0.0, 1e9))
@@ -154,7 +154,11 @@ penalty, whitening, members, restarts, learning_rate, batch_size, seed
         if not self.fitted:
             return ""
         count = sum(len(network.parameters) for network in self.networks_[0])
-        return f"{len(self.networks_)} networks of {count} parameters" if len(self.networks_) > 1 else f"{count} parameters"
+        return (
+            f"{len(self.networks_)} networks of {count} parameters"
+            if len(self.networks_) > 1
+            else f"{count} parameters"
+        )
 
     @property
     def reach(self) -> float:
