@@ -130,7 +130,7 @@ def new_session(
 
 def open_page(session: Session) -> pmui.Page:
     """The page of a session, with its map where that is known; else the map follows once the page is there."""
-    session.structure_map = work.known_map(session.dataset, session.build_map_descriptor())
+    session.structure_map = work.known_map(session.dataset, session.build_map_descriptor(), session.build_map_kernel())
     page = lay_out(session)
     if served_document() is not None:
         if session.structure_map is None:
@@ -141,7 +141,8 @@ def open_page(session: Session) -> pmui.Page:
 
 def prepare(dataset: Dataset) -> None:
     """Compute the map that the first page will show, while the browser still loads it."""
-    work.compute_map(dataset, Session(dataset).build_map_descriptor())
+    session = Session(dataset)
+    work.compute_map(dataset, session.build_map_descriptor(), session.build_map_kernel())
 
 
 def served_document() -> Document | None:

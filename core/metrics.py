@@ -6,11 +6,12 @@ Energies are compared per atom. A reference that is unknown is left out, and cou
 from __future__ import annotations
 
 import numpy as np
+from ase.data import atomic_numbers
 
 from potscope.core._types import Array, IntArray
 from potscope.core.dataset import Dataset
 from potscope.core.prediction import Prediction
-from potscope.core.validation import check_choice
+from potscope.core.validation import check_choice, check_not_negative
 
 QUANTITIES = ("energy", "force", "stress")
 UNITS = {"energy": "eV/atom", "force": "eV/Å", "stress": "eV/Å³"}
@@ -61,6 +62,78 @@ def by_group(dataset: Dataset, prediction: Prediction) -> dict[str, dict[str, fl
         members = np.flatnonzero(groups == group)
         found[group] = summary(dataset[members], taken(prediction, members))
     return found
+
+
+def by_element(dataset: Dataset, prediction: Prediction) -> dict[str, dict[str, float]]:
+    """`summary` for each element, in the order of `Dataset.species`.
+
+    Forces are those on the atoms of the element; energies per atom and stresses are those of the structures that have
+    it, whatever else is in them, and so are the structures that count as unknown.
+    """
+    _check_same(dataset, prediction)
+    found = {}
+    for symbol in dataset.species:
+        z = atomic_numbers[symbol]
+        members = np.flatnonzero([(atoms.numbers == z).any() for atoms in dataset.structures])
+        part, predicted = dataset[members], taken(prediction, members)
+        own_n = np.concatenate(
+            [atoms.numbers == z for atoms, known in zip(part.structures, part.forces, strict=True) if known is not None]
+            or [np.empty(0, dtype=bool)]
+        )
+        reference_k, predicted_k, _ = compared(part, predicted, "force")
+        errors = error_measures(reference_k.reshape(-1, 3)[own_n].ravel(), predicted_k.reshape(-1, 3)[own_n].ravel())
+        found[symbol] = summary(part, predicted) | {f"force_{name}": value for name, value in errors.items()}
+    return found
+
+
+def force_vectors(dataset: Dataset, prediction: Prediction, threshold: float = 0.1) -> dict[str, float]:
+    r"""Errors of the lengths and the directions of the forces on atoms.
+
+    With references :math:`\mathbf F_n`, predictions :math:`\hat{\mathbf F}_n` and the angles :math:`\theta_n` between:
+
+    Parameters
+    ----------
+    dataset, prediction
+        Of the same structures.
+    threshold
+        Length of the reference, eV/Å, below which a direction says little.
+
+    Returns
+    -------
+    dict
+        ======================== =================================================================================
+        ``magnitude_mae``        mean of :math:`\left||\hat{\mathbf F}_n| - |\mathbf F_n|\right|`, eV/Å
+        ``magnitude_rmse``       root of the mean of their squares, eV/Å
+        ``magnitude_bias``       mean of :math:`|\hat{\mathbf F}_n| - |\mathbf F_n|`, eV/Å: below zero if too soft
+        ``magnitude_relative``   the first over the mean of :math:`|\mathbf F_n|`, no unit
+        ``vector_relative``      mean of :math:`|\hat{\mathbf F}_n - \mathbf F_n|` over that of :math:`|\mathbf F_n|`
+        ``angle_mean``           mean of :math:`\theta_n` where :math:`|\mathbf F_n|` is at least `threshold`, degrees
+        ``angle_weighted``       :math:`\sum_n |\mathbf F_n| \theta_n / \sum_n |\mathbf F_n|` over all atoms, degrees
+        ``angle_count``          how many atoms are above the threshold
+        ``count``                how many atoms have a reference
+        ======================== =================================================================================
+
+        NaN where there is nothing to compare, or to divide by.
+    """
+    check_not_negative("threshold", threshold)
+    reference_k, predicted_k, _ = compared(dataset, prediction, "force")
+    reference_nc, predicted_nc = reference_k.reshape(-1, 3), predicted_k.reshape(-1, 3)
+    length_n = np.linalg.norm(reference_nc, axis=1)
+    difference_n = np.linalg.norm(predicted_nc, axis=1) - length_n
+    angle_n = _angles(reference_nc, predicted_nc)
+    has_direction_n = length_n > 0
+    large_n = has_direction_n & (length_n >= threshold)
+    return {
+        "magnitude_mae": _ratio(np.abs(difference_n).sum(), len(length_n)),
+        "magnitude_rmse": float(np.sqrt(_ratio((difference_n**2).sum(), len(length_n)))),
+        "magnitude_bias": _ratio(difference_n.sum(), len(length_n)),
+        "magnitude_relative": _ratio(np.abs(difference_n).sum(), length_n.sum()),
+        "vector_relative": _ratio(np.linalg.norm(predicted_nc - reference_nc, axis=1).sum(), length_n.sum()),
+        "angle_mean": _ratio(angle_n[large_n].sum(), int(large_n.sum())),
+        "angle_weighted": _ratio((length_n * angle_n)[has_direction_n].sum(), length_n.sum()),
+        "angle_count": int(large_n.sum()),
+        "count": len(length_n),
+    }
 
 
 def taken(prediction: Prediction, indices: IntArray) -> Prediction:
@@ -156,6 +229,18 @@ def force_error_norms(dataset: Dataset, prediction: Prediction) -> tuple[Array, 
     )
 
 
+def force_angles(dataset: Dataset, prediction: Prediction) -> tuple[Array, ...]:
+    """Angles between predicted and reference force, degrees, for each structure shape (atoms,).
+
+    NaN where the reference is unknown or zero; 90° where the prediction is zero and the reference is not.
+    """
+    _check_same(dataset, prediction)
+    return tuple(
+        np.full(len(predicted_nc), np.nan) if reference_nc is None else _angles(reference_nc, predicted_nc)
+        for reference_nc, predicted_nc in zip(dataset.forces, prediction.forces, strict=True)
+    )
+
+
 def force_rmses(dataset: Dataset, prediction: Prediction) -> Array:
     """Root mean square error of each structure's force components, eV/Å, shape (structures,); NaN where unknown."""
     norms = force_error_norms(dataset, prediction)
@@ -182,6 +267,19 @@ def worst_first(dataset: Dataset, prediction: Prediction, quantity: str = "energ
     measure = {"energy": energy_errors, "force": force_rmses, "stress": stress_errors}[quantity]
     error_s = np.abs(measure(dataset, prediction))
     return np.argsort(np.where(np.isnan(error_s), np.inf, -error_s), kind="stable")
+
+
+def _angles(reference_nc: Array, predicted_nc: Array) -> Array:
+    along_n = np.einsum("nc,nc->n", reference_nc, predicted_nc)
+    across_n = np.linalg.norm(np.cross(reference_nc, predicted_nc), axis=1)
+    angle_n = np.degrees(np.arctan2(across_n, along_n))
+    angle_n[~predicted_nc.any(axis=1)] = 90.0
+    angle_n[~reference_nc.any(axis=1)] = np.nan
+    return np.asarray(angle_n)
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return float(numerator / denominator) if denominator else float("nan")
 
 
 def _check_same(dataset: Dataset, prediction: Prediction) -> None:

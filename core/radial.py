@@ -170,6 +170,28 @@ def polynomial_density(r_g: Array, n_max: int, l_max: int, cutoff: float, sigma:
     x_q, weight_q = 0.5 * cutoff * (nodes + 1), 0.5 * cutoff * weights
     powers_nq = (cutoff - x_q) ** np.arange(3, n_max + 3)[:, None]
     g_nq = polynomial_orthonormalisation(n_max, cutoff) @ powers_nq * (4 * np.pi * weight_q * x_q**2)
+    return overlaps(r_g, x_q, g_nq, l_max, sigma)
+
+
+def overlaps(r_g: Array, x_q: Array, weight_nq: Array, l_max: int, sigma: float) -> tuple[Array, Array, Array]:
+    r"""Sums over nodes of the radial parts of a Gaussian at a distance r.
+
+    .. math:: I_{ln}(r) = \sum_q w_{nq}\, e^{-a(x_q^2 + r^2)}\, i_l(2 a x_q r), \qquad a = \frac{1}{2\sigma^2}
+
+    Parameters
+    ----------
+    r_g
+        Distances, Å, shape (points,).
+    x_q, weight_nq
+        Nodes, Å, and the weights of each function.
+    l_max, sigma
+        Highest angular momentum, and width of the Gaussian, Å.
+
+    Returns
+    -------
+    I_gln, dI_gln, ddI_gln
+        Value, first and second derivative by r, each of shape (points, l_max + 1, n).
+    """
     a = 1 / (2 * sigma**2)
     r = np.asarray(r_g, dtype=float)[:, None]
     z_gq = 2 * a * x_q * r
@@ -182,7 +204,7 @@ def polynomial_density(r_g: Array, n_max: int, l_max: int, cutoff: float, sigma:
         i, di, ddi = bessel[l], 2 * a * x_q * first[l], (2 * a * x_q) ** 2 * second
         parts = (i, di - 2 * a * r * i, ddi - 4 * a * r * di + (4 * a**2 * r**2 - 2 * a) * i)
         for target, part in zip(found, parts, strict=True):
-            target.append((gauss_gq * part) @ g_nq.T)
+            target.append((gauss_gq * part) @ weight_nq.T)
     value, slope, curve = (np.stack(parts, axis=1) for parts in found)
     return value, slope, curve
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -84,6 +84,70 @@ def folds_of(ids: Sequence[str], count: int, seed: int) -> IntArray:
     for place, index in enumerate(sorted(range(len(ids)), key=lambda index: _rank(seed, ids[index]))):
         fold_s[index] = place % count
     return fold_s
+
+
+def folds_of_units(units: Sequence[Hashable], ids: Sequence[str], count: int, seed: int) -> IntArray:
+    """The fold of each structure, 0 to count − 1, where the structures of a unit, such as a trajectory, stay together.
+
+    The largest unit goes first, each to the fold that has the fewest structures; among units of one size the order is
+    that of the ranks of `split_indices`, the lowest of a unit's ids.
+
+    Parameters
+    ----------
+    units, ids
+        One for each structure.
+    count
+        Number of folds, from two to the number of units.
+    seed
+        Of the order of units of equal size.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer units than folds.
+
+    Examples
+    --------
+    >>> folds_of_units(["long", "long", "long", "short", "single"], list("abcde"), 2, seed=0)
+    array([0, 0, 0, 1, 1])
+    """
+    members: dict[Hashable, list[int]] = {}
+    for index, unit in enumerate(units):
+        members.setdefault(unit, []).append(index)
+    if len(members) < count:
+        raise ValueError(f"`folds`: expected at most {len(members)}, the number of parts to keep together, got {count}")
+    order = sorted(members.values(), key=lambda own: (-len(own), min(_rank(seed, ids[index]) for index in own)))
+    fold_s = np.empty(len(ids), dtype=np.int64)
+    sizes = np.zeros(count, dtype=np.int64)
+    for own in order:
+        fold = int(sizes.argmin())
+        fold_s[own] = fold
+        sizes[fold] += len(own)
+    return fold_s
+
+
+def nested_order(ids: Sequence[str], elements: Sequence[frozenset[int]], seed: int) -> IntArray:
+    """Indices of all structures in an order whose beginnings are training sets of growing size.
+
+    The order is that of the ranks of `split_indices`; but first come those with an element that none before them has,
+    so that a small set has all the elements.
+
+    Parameters
+    ----------
+    ids, elements
+        One for each structure, and the atomic numbers in it.
+    seed
+        Another seed, another order.
+    """
+    ranked = sorted(range(len(ids)), key=lambda index: _rank(seed, ids[index]))
+    known: set[int] = set()
+    first = []
+    for index in ranked:
+        if not elements[index] <= known:
+            known |= elements[index]
+            first.append(index)
+    chosen = set(first)
+    return np.array(first + [index for index in ranked if index not in chosen], dtype=np.int64)
 
 
 def _rank(seed: int, identity: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from potscope.core.kernels import STRUCTURE_REGISTRY as KERNELS
 from potscope.explorer.session import Session
 
 WHAT = ("map", "fit", "dynamics", "explain")
@@ -42,9 +43,8 @@ def _data(session: Session) -> Part:
     if session.files:
         arguments = [repr(str(path)) for path in session.files] + [f"{k}={v!r}" for k, v in session.keys.items()]
         return {"from potscope.core import Dataset"}, [f"data = Dataset.read({', '.join(arguments)})"]
-    return {"from potscope import sample_data"}, [
-        f"data = sample_data.load({session.sample or session.dataset.name!r})"
-    ]
+    arguments = [repr(session.sample or session.dataset.name), *(f"{k}={v!r}" for k, v in session.keys.items())]
+    return {"from potscope import sample_data"}, [f"data = sample_data.load({', '.join(arguments)})"]
 
 
 def _import_of(thing: Any) -> str:
@@ -54,27 +54,38 @@ def _import_of(thing: Any) -> str:
 
 
 def _map(session: Session) -> Part:
-    descriptor = session.build_map_descriptor()
-    imports = {_import_of(descriptor), "from potscope.core import maps"}
-    return imports, [f"descriptor = {descriptor!r}", "xy = maps.structure_map(data.structures, descriptor)"]
+    descriptor, kernel = session.build_map_descriptor(), session.build_map_kernel()
+    imports, arguments = {_import_of(descriptor), "from potscope.core import maps"}, ["data.structures", "descriptor"]
+    if kernel != KERNELS["average"]():
+        imports.add(f"from potscope.core.kernels import {type(kernel).__name__}")
+        arguments.append(f"kernel={kernel!r}")
+    return imports, [f"descriptor = {descriptor!r}", f"xy = maps.structure_map({', '.join(arguments)})"]
 
 
 def _fit(session: Session) -> Part:
     if session.fit is None:
         model, split, has_test = session.build_model(), session.split_arguments(), len(session.split()[1]) > 0
+        groups = session.groups.of(session.dataset.groups[index] for index in session.split()[0])
     else:
+        groups = session.fit.model.groups_
         model, split, has_test = session.fit.model, session.fit.split, len(session.fit.test_indices) > 0
-    descriptor = model.descriptor
-    arguments = ["descriptor", *(f"{name}={value!r}" for name, value in model.hyperparameters().items())]
-    lines = [f"descriptor = {descriptor!r}", f"model = {type(model).__name__}({', '.join(arguments)})"]
+    arguments = [f"{name}={value!r}" for name, value in model.hyperparameters().items()]
+    imports, lines = {_import_of(model), "from potscope.core import metrics"}, []
+    if model.descriptor_scope != "none":
+        arguments.insert(0, "descriptor")
+        imports.add(_import_of(model.descriptor))
+        lines = [f"descriptor = {model.descriptor!r}"]
+    lines += [f"model = {type(model).__name__}({', '.join(arguments)})"]
+    given = f", groups={groups!r}" if groups else ""
+    imports |= {_import_of(settings) for settings in groups.values()}
     if has_test:
         words = ", ".join(f"{name}={value!r}" for name, value in split.items())
-        lines = [f"train, test = data.split({words})", *lines, "model.fit(train)"]
+        lines = [f"train, test = data.split({words})", *lines, f"model.fit(train{given})"]
         lines += ["for name, error in metrics.summary(test, model.predict(test)).items():", "    print(name, error)"]
     else:
-        lines += ["model.fit(data)"]
+        lines += [f"model.fit(data{given})"]
         lines += ["for name, error in metrics.summary(data, model.predict(data)).items():", "    print(name, error)"]
-    return {_import_of(descriptor), _import_of(model), "from potscope.core import metrics"}, lines
+    return imports, lines
 
 
 def _dynamics(session: Session) -> Part:

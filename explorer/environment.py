@@ -10,13 +10,13 @@ import numpy as np
 import param
 from ase import Atoms
 
+from potscope.core.descriptors import LocalDescriptor
 from potscope.core.explain import Explanation, Shares, explain
 from potscope.explorer.jobs import Jobs
 
 if TYPE_CHECKING:
     from potscope.core import Dataset
     from potscope.core._types import Array
-    from potscope.core.descriptors import LocalDescriptor
     from potscope.explorer.session import Session
 
 EXPLAIN_JOB = "Explanation"
@@ -106,6 +106,10 @@ class Environment(param.Parameterized):
             descriptor = session.build_descriptor()
         except (ValueError, TypeError) as error:
             self.param.update(explained=None, problem=str(error))
+            return
+        if not isinstance(descriptor, LocalDescriptor):
+            words = f"{session.descriptor.title} describes whole structures, in which no atom has neighbours of its own"
+            self.param.update(explained=None, problem=f"{words}; choose a model on descriptors of atoms.")
             return
         dataset, reference = session.dataset, self.reference or place
         known = self.explained

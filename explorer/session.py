@@ -7,6 +7,7 @@ change sets off is a watcher. Everything here works without a page: set paramete
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import tempfile
 import weakref
@@ -17,13 +18,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import param
 
+from potscope import sample_data
 from potscope.core import Dataset
 from potscope.core.descriptors import REGISTRY as DESCRIPTORS
+from potscope.core.kernels import STRUCTURE_REGISTRY as KERNELS
 from potscope.core.models import REGISTRY as MODELS
+from potscope.core.reading import stem
 from potscope.explorer import work
 from potscope.explorer.defaults import suggested
 from potscope.explorer.energies import EnergyZero
 from potscope.explorer.environment import Environment
+from potscope.explorer.group_settings import GroupSettings
 from potscope.explorer.jobs import Jobs
 from potscope.explorer.settings import DynamicsSettings, Settings
 
@@ -72,8 +77,10 @@ class Session(param.Parameterized):
 
     descriptor = param.ClassSelector(class_=Settings, constant=True, doc="The descriptor of the fit.")
     map_descriptor = param.ClassSelector(class_=Settings, constant=True, doc="That of the map, where it is another.")
+    map_kernel = param.ClassSelector(class_=Settings, constant=True, doc="The kernel between structures of the map.")
     same_descriptor = param.Boolean(default=True, doc="Whether the map is drawn with the descriptor of the fit.")
     model = param.ClassSelector(class_=Settings, constant=True, doc="The chosen model.")
+    groups = param.ClassSelector(class_=GroupSettings, constant=True, doc="What the fit takes for groups of the data.")
     dynamics = param.ClassSelector(class_=DynamicsSettings, constant=True, doc="How dynamics is run.")
     jobs = param.ClassSelector(class_=Jobs, constant=True, doc="The long work that runs or waits.")
     reading = param.ClassSelector(class_=Jobs, constant=True, doc="The reading of data, which waits for nothing else.")
@@ -107,11 +114,14 @@ class Session(param.Parameterized):
     ) -> None:
         self._fits = 0
         self._incoming: list[Frame] = []
+        model = Settings(MODELS, "GAP")
         super().__init__(
             dataset=dataset,
             descriptor=Settings(DESCRIPTORS, "SOAP"),
             map_descriptor=Settings(DESCRIPTORS, "SOAP"),
-            model=Settings(MODELS, "GAP"),
+            map_kernel=Settings(KERNELS, "average"),
+            model=model,
+            groups=GroupSettings(model),
             dynamics=DynamicsSettings(),
             jobs=Jobs(post),
             reading=Jobs(post),
@@ -169,23 +179,32 @@ class Session(param.Parameterized):
         self.start_reading(lambda: Dataset.read(*paths, **keys), paths, **keys)
 
     def kept(self, contents: Mapping[str, bytes]) -> list[Path]:
-        """Files with some contents, by name, on disk while the session lives."""
+        """Files with some contents, by name, on disk while the session lives.
+
+        Each lies in a folder named after it, less a number at the end, as some formats take the folder for the group.
+        """
         folder = Path(tempfile.mkdtemp(prefix="potscope-"))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         files = []
-        for name, content in contents.items():
-            files.append(folder / Path(name).name)
-            files[-1].write_bytes(content)
+        for name in map(Path, contents):
+            group = re.sub(r"[-_. ]*\d+$", "", stem(name)) or "uploaded"
+            files.append(folder / group / name.name)
+            files[-1].parent.mkdir(exist_ok=True)
+            files[-1].write_bytes(contents[str(name)])
         return files
 
     def read_with_keys(self, **keys: str) -> None:
-        """Read the same files again as a job, with other keys, or in other units; empty for those that files tell."""
-        if not self.files:
-            raise ValueError("`files`: expected a dataset that was read from files, got a bundled one")
+        """Read the same again as a job, with other keys, or in other units; empty for those that files tell."""
+        if not self.files and not self.sample:
+            raise ValueError("`files`: expected a dataset that was read from files or is bundled, got one of neither")
         asked = {**self.keys, **keys}
         if not asked.get("units", ""):
             asked.pop("units", None)
-        self.start_reading_files(self.files, **asked)
+        if self.files:
+            self.start_reading_files(self.files, **asked)
+        else:
+            sample = self.sample
+            self.start_reading(lambda: sample_data.load(sample, **asked), sample=sample, **asked)
 
     @param.depends("dataset", watch=True, on_init=True)
     def _find_energy_zero(self) -> None:
@@ -207,6 +226,7 @@ class Session(param.Parameterized):
                 showing="structure", colour_by=ELEMENT, map_colour=GROUP,
                 split_by="random" if alone else self.split_by,
             )  # fmt: skip
+            self.groups.values = {}
             self._offer_colours()
 
     @param.depends("dataset", "test_fraction", "split_by", "split_seed")
@@ -229,7 +249,7 @@ class Session(param.Parameterized):
         kinds = {tuple(atoms.pbc): atoms for atoms in dataset.structures}.values()
         names = [name for name, cls in DESCRIPTORS.items() if all(map(cls.describes, kinds))]
         scope = getattr(self.model.chosen, "descriptor_scope", None)
-        suitable = [name for name in names if scope in (None, DESCRIPTORS[name].scope)]
+        suitable = [name for name in names if scope in (None, "none", DESCRIPTORS[name].scope)]
         self.descriptor.offer(suitable, lambda cls: suggested(cls, dataset))
         self.map_descriptor.offer(names, lambda cls: suggested(cls, dataset))
 
@@ -251,10 +271,17 @@ class Session(param.Parameterized):
         settings = self.descriptor if self.same_descriptor else self.map_descriptor
         return settings.build(species=self.dataset.species)
 
+    def build_map_kernel(self) -> Any:
+        """The kernel between structures of the map; the average where there is one row of features a structure."""
+        if self.build_map_descriptor().scope == "structure":
+            return KERNELS["average"]()
+        return self.map_kernel.build()
+
     def map_problem(self) -> str:
         """Why the map cannot be drawn with the chosen descriptor; empty if it can."""
         try:
             self.build_map_descriptor()
+            self.build_map_kernel()
         except (ValueError, TypeError) as error:
             return str(error)
         return ""
@@ -263,23 +290,24 @@ class Session(param.Parameterized):
         """Compute the map as a job; where it is known already, show it."""
         if self.map_problem():
             return
-        dataset, descriptor = self.dataset, self.build_map_descriptor()
+        dataset, descriptor, kernel = self.dataset, self.build_map_descriptor(), self.build_map_kernel()
         self.jobs.cancel(MAP_JOB)
-        known = work.known_map(dataset, descriptor)
+        known = work.known_map(dataset, descriptor, kernel)
         if known is not None:
             self.structure_map = known
             return
         self.jobs.start(
             MAP_JOB,
-            lambda progress: work.compute_map(dataset, descriptor, progress),
+            lambda progress: work.compute_map(dataset, descriptor, kernel, progress),
             lambda result: self.param.update(structure_map=result),
         )
 
     def map_is_stale(self) -> bool:
-        """Whether the map was made with another descriptor than the one chosen now, if one can be made of that."""
+        """Whether the map was made by other means than those chosen now, if one can be made by these."""
         if self.structure_map is None or self.map_problem():
             return False
-        return self.structure_map.descriptor != self.build_map_descriptor()
+        now = self.build_map_descriptor(), self.build_map_kernel()
+        return (self.structure_map.descriptor, self.structure_map.kernel) != now
 
     @param.depends("map_colour", "fit", "dataset")
     def map_values(self) -> tuple[Array, str] | None:
@@ -294,9 +322,14 @@ class Session(param.Parameterized):
 
     # -- the fit -------------------------------------------------------------------------------------------------
 
+    @property
+    def takes_descriptor(self) -> bool:
+        """Whether the chosen model stands on a descriptor."""
+        return getattr(self.model.chosen, "descriptor_scope", None) != "none"
+
     def build_model(self) -> Any:
-        """The chosen model on the chosen descriptor, not fitted."""
-        return self.model.build(self.build_descriptor())
+        """The chosen model, on the chosen descriptor where it takes one, not fitted."""
+        return self.model.build(self.build_descriptor()) if self.takes_descriptor else self.model.build()
 
     @param.depends("dataset", "model.choice", "model.values", "descriptor.choice", "descriptor.values")
     def fit_problem(self) -> str:
@@ -314,9 +347,10 @@ class Session(param.Parameterized):
         dataset, model = self.dataset, self.build_model()
         train, test = self.split()
         split, number = self.split_arguments(), self._fits + 1
+        groups = self.groups.of(dataset.groups[index] for index in train)
         self.jobs.start(
             FIT_JOB,
-            lambda progress: work.compute_fit(number, model, dataset, train, test, split, progress),
+            lambda progress: work.compute_fit(number, model, dataset, train, test, split, progress, groups),
             self._install_fit,
         )
 

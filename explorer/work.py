@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from potscope.core._types import Array, IntArray
     from potscope.core.descriptors import Descriptor
     from potscope.core.dynamics import Frame
+    from potscope.core.kernels import StructureKernel
     from potscope.core.models import Potential
 
 
@@ -33,30 +34,36 @@ class StructureMap:
     xy_sc
         Two principal components of the kernel between structures, shape (structures, 2).
     descriptor
-        The descriptor the kernel compares.
+        The descriptor that the kernel compares.
+    kernel
+        The kernel between structures.
     """
 
     xy_sc: Array
     descriptor: Descriptor
+    kernel: StructureKernel
 
 
-_MAPS: OrderedDict[tuple[str, Descriptor], StructureMap] = OrderedDict()
+_MAPS: OrderedDict[tuple[str, Descriptor, StructureKernel], StructureMap] = OrderedDict()
 MOST_MAPS = 16
 
 
-def known_map(dataset: Dataset, descriptor: Descriptor) -> StructureMap | None:
-    """The map of equal data with an equal descriptor, if any session of this process has computed it lately."""
-    return _MAPS.get((dataset.fingerprint, descriptor))
+def known_map(dataset: Dataset, descriptor: Descriptor, kernel: StructureKernel) -> StructureMap | None:
+    """The map of equal data by equal means, if any session of this process has computed it lately."""
+    return _MAPS.get((dataset.fingerprint, descriptor, kernel))
 
 
-def compute_map(dataset: Dataset, descriptor: Descriptor, progress: Progress = silent) -> StructureMap:
+def compute_map(
+    dataset: Dataset, descriptor: Descriptor, kernel: StructureKernel, progress: Progress = silent
+) -> StructureMap:
     """Place every structure of a dataset in a plane, or look up where they were placed before."""
     from potscope.core import maps
 
-    found = known_map(dataset, descriptor)
+    found = known_map(dataset, descriptor, kernel)
     if found is None:
-        found = StructureMap(maps.structure_map(dataset.structures, descriptor, progress=progress), descriptor)
-        _MAPS[dataset.fingerprint, descriptor] = found
+        xy_sc = maps.structure_map(dataset.structures, descriptor, progress=progress, kernel=kernel)
+        found = StructureMap(xy_sc, descriptor, kernel)
+        _MAPS[dataset.fingerprint, descriptor, kernel] = found
         while len(_MAPS) > MOST_MAPS:
             _MAPS.popitem(last=False)
     return found
@@ -163,10 +170,11 @@ def compute_fit(
     test_indices: IntArray,
     split: Mapping[str, Any],
     progress: Progress = silent,
+    groups: Mapping[str, Any] | None = None,
 ) -> Fit:
-    """Fit a model to some of the structures and predict all of them."""
+    """Fit a model to some of the structures, with settings of groups if there are any, and predict all of them."""
     start = time.perf_counter()
-    model.fit(dataset[train_indices], progress=part(progress, 0.0, 0.85))
+    model.fit(dataset[train_indices], progress=part(progress, 0.0, 0.85), **({"groups": groups} if groups else {}))
     prediction = model.predict(dataset, progress=part(progress, 0.85, 1.0))
     return Fit(number, model, prediction, dataset, train_indices, test_indices, split, time.perf_counter() - start)
 

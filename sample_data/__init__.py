@@ -49,13 +49,22 @@ def list() -> tuple[SampleSet, ...]:  # noqa: A001 - read as sample_data.list()
     return tuple(_described(folder) for folder in sorted(_folders(), key=lambda folder: folder.name))
 
 
-def load(name: str) -> Dataset:
+def load(
+    name: str,
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    stress_key: str | None = None,
+    group_key: str | None = None,
+) -> Dataset:
     """Read a set.
 
     Parameters
     ----------
     name
         One of the names in `list`.
+    energy_key, forces_key, stress_key, group_key
+        Where its references and groups are to be taken from, as of `Dataset.read`: ``"E_atomisation"`` for the
+        atomisation energies of molecules.
 
     Raises
     ------
@@ -66,7 +75,9 @@ def load(name: str) -> Dataset:
     if name not in known:
         raise ValueError(f"`name`: expected one of {', '.join(map(repr, sorted(known)))}, got {name!r}")
     with as_file(known[name] / _described(known[name]).file) as path:
-        return Dataset.read(path)
+        return Dataset.read(
+            path, energy_key=energy_key, forces_key=forces_key, stress_key=stress_key, group_key=group_key
+        )
 
 
 def _folders() -> tuple[Traversable, ...]:

@@ -35,6 +35,8 @@ LOCAL_ADDRESSES = (
 )
 SERVER_LOGGERS = ("bokeh", "panel", "tornado", "potscope", "asyncio")
 
+SECONDS_TO_STOP = 60.0
+
 ServeApp = Callable[..., str]
 
 
@@ -117,8 +119,19 @@ def serve_app(server_errors: list[str]) -> Iterator[ServeApp]:
         return f"http://localhost:{port}"
 
     yield serve
-    state.kill_all_servers()
+    _stop_servers()
     state.reset()
+
+
+def _stop_servers() -> None:
+    """Stop them and wait until they have ended: `state.reset` takes away the views that a callback may be drawing."""
+    from panel.io.state import state
+
+    threads = list(state._threads.values())
+    state.kill_all_servers()
+    for thread in threads:
+        thread.join(SECONDS_TO_STOP)
+    assert not any(thread.is_alive() for thread in threads), f"a server runs on after {SECONDS_TO_STOP} s"
 
 
 @pytest.fixture

@@ -16,11 +16,13 @@ from potscope.core.descriptors.sine import SineMatrix
 from potscope.core.descriptors.so3 import BispectrumSO3, PowerSpectrumSO3
 from potscope.core.descriptors.soap import SOAP
 from potscope.core.descriptors.soap_average import AverageSOAP
+from potscope.core.descriptors.soap_quip import QuipSOAP
 
 REGISTRY: dict[str, type[Descriptor]] = {
     cls.__name__: cls
     for cls in (
         SOAP,
+        QuipSOAP,
         AverageSOAP,
         Bispectrum,
         PowerSpectrumSO3,
@@ -50,6 +52,7 @@ __all__ = [
     "EwaldMatrix",
     "LocalDescriptor",
     "PowerSpectrumSO3",
+    "QuipSOAP",
     "SineMatrix",
     "SortedDistances",
     "WeightedACSF",

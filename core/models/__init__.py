@@ -6,25 +6,41 @@ A new family is a file here and a place in `REGISTRY`: its controls in the workb
 from __future__ import annotations
 
 from potscope.core.models.base import NotFitted, Potential
+from potscope.core.models.composition import CompositionModel
 from potscope.core.models.cross_validation import cross_validated
+from potscope.core.models.delta import Delta
 from potscope.core.models.files import PotentialFileError, load, save
+from potscope.core.models.from_calculator import CalculatorFailed, FromCalculator
 from potscope.core.models.gap import GAP
 from potscope.core.models.group_weights import Weights
 from potscope.core.models.kernel_ridge import KernelRidge
 from potscope.core.models.neural_network import NeuralNetwork
+from potscope.core.models.pair_potential import PairPotential
 from potscope.core.models.snap import SNAP
 from potscope.core.models.svr import SVR
 
-REGISTRY: dict[str, type[Potential]] = {cls.__name__: cls for cls in (GAP, SNAP, NeuralNetwork, KernelRidge, SVR)}
+REGISTRY: dict[str, type[Potential]] = {
+    cls.__name__: cls for cls in (GAP, SNAP, NeuralNetwork, KernelRidge, SVR, PairPotential, CompositionModel)
+}
+"""Families that are made with hyperparameters and, most of them, a descriptor."""
+
+COMPOSED: dict[str, type[Potential]] = {cls.__name__: cls for cls in (FromCalculator, Delta)}
+"""Potentials that are made of a calculator or of other potentials."""
 
 __all__ = [
+    "COMPOSED",
     "GAP",
     "REGISTRY",
     "SNAP",
     "SVR",
+    "CalculatorFailed",
+    "CompositionModel",
+    "Delta",
+    "FromCalculator",
     "KernelRidge",
     "NeuralNetwork",
     "NotFitted",
+    "PairPotential",
     "Potential",
     "PotentialFileError",
     "Weights",

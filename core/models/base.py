@@ -37,14 +37,17 @@ class Potential(Declared, ABC):
     title: ClassVar[str]
     """The family's name in the field."""
 
-    descriptor_scope: ClassVar[Literal["atom", "structure"]] = "atom"
-    """The `Descriptor.scope` that the family stands on."""
+    descriptor_scope: ClassVar[Literal["atom", "structure", "none"]] = "atom"
+    """The `Descriptor.scope` that the family stands on, its first argument; ``"none"`` where it takes no descriptor."""
 
     extensive: ClassVar[bool] = True
     """Whether the energy is a sum over atoms: local energies are predicted, and parts far apart add up."""
 
     learns_forces: ClassVar[bool] = True
     """Whether ``fit`` takes forces and stresses where the data have them, or energies alone."""
+
+    feels_positions: ClassVar[bool] = True
+    """Whether the energy depends on where the atoms are; otherwise all forces and stresses are zero."""
 
     has_energy_std: ClassVar[bool] = False
     """Whether energies come with a standard deviation."""
@@ -84,6 +87,12 @@ class Potential(Declared, ABC):
     def kept(self) -> str:
         """What a fit has kept of the data, in a few words; empty where there is nothing to tell."""
         return ""
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers a fit determines, as far as they are arrays whose names end in ``_``."""
+        self.check_fitted()
+        return sum(_size(value) for name, value in vars(self).items() if name.endswith("_") and name[0] != "_")
 
     @abstractmethod
     def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False, atom_std: bool = False) -> Prediction:
@@ -142,7 +151,7 @@ class Potential(Declared, ABC):
             parts.append(self.evaluate(batch, energy_std=self.has_energy_std, atom_std=atom_std))
             done += len(batch)
         progress(1.0, "predicted")
-        return _joined(parts)
+        return joined(parts)
 
     def calculator(self) -> PotentialCalculator:
         """An ASE calculator of the potential."""
@@ -202,10 +211,27 @@ class LocalPotential(Potential):
     ) -> Prediction:
         """Predict from a neighbour list of the structures that reaches at least to `reach`; see `evaluate`."""
 
+    def local_energies(self, pairs: Pairs) -> Array:
+        """Energies of the centres of a neighbour list that reaches at least to `reach`, eV, shape (atoms,).
+
+        Families that know a way without derivatives take it.
+        """
+        edges = pairs.first_atom_s[1:-1]
+        local = self.evaluate_pairs([Atoms(own_n) for own_n in np.split(pairs.numbers_n, edges)], pairs).local_energies
+        if local is None:
+            raise TypeError(f"a {type(self).__name__} has no energies of atoms")
+        return np.concatenate(local)
+
     def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False, atom_std: bool = False) -> Prediction:
         """Predict for structures few enough to be held in memory at once; see `Potential.evaluate`."""
         pairs = Pairs.from_structures(structures, self.reach)
         return self.evaluate_pairs(structures, pairs, energy_std, atom_std)
+
+
+def _size(value: object) -> int:
+    if isinstance(value, np.ndarray):
+        return int(value.size)
+    return sum(map(_size, value)) if isinstance(value, (tuple, list)) else 0
 
 
 def batches(structures: Sequence[Atoms]) -> Iterator[list[Atoms]]:
@@ -222,7 +248,8 @@ def batches(structures: Sequence[Atoms]) -> Iterator[list[Atoms]]:
         yield batch
 
 
-def _joined(parts: Sequence[Prediction]) -> Prediction:
+def joined(parts: Sequence[Prediction]) -> Prediction:
+    """The predictions of some structures and of others, one after the other."""
     stds = [part.energy_std for part in parts if part.energy_std is not None]
     return Prediction(
         energies=np.concatenate([part.energies for part in parts] or [np.empty(0)]),

@@ -12,6 +12,7 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,17 +33,15 @@ class PotentialFileError(ValueError):
 def save(potential: Potential, path: str | Path) -> Path:
     """Write a fitted potential; the file is complete or absent, and equal potentials make equal files."""
     target = Path(path)
-    plain, arrays = potential.state()
+    words, arrays = described(potential)
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     packed = buffer.getvalue()
     header = {
         "format": FORMAT,
         "version": VERSION,
-        "class": type(potential).__name__,
         "arrays_sha256": hashlib.sha256(packed).hexdigest(),
-        "groups": {group: asdict(settings) for group, settings in potential.groups_.items()},
-        **plain,
+        **words,
     }
     temporary = target.with_name(f".{target.name}.part")
     with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -66,23 +65,36 @@ def load(path: str | Path) -> Potential:
     if not source.is_file():
         raise FileNotFoundError(f"`path`: there is no file {source}")
     header, packed = _unpack(source)
-    kind = _class_of(header, source)
+    _check_class(header, source)
     if hashlib.sha256(packed).hexdigest() != header.get("arrays_sha256"):
         raise PotentialFileError(f"{source} is damaged: its arrays are not those that were written")
     try:
         with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
             arrays: dict[str, Array] = {name: archive[name] for name in archive.files}
-        potential = kind.from_state(header, arrays)
-        potential.groups_ = _groups_of(kind, header.get("groups", {}))  # older files have none
+        return restored(header, arrays)
     except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise PotentialFileError(f"{source} is damaged or incomplete: {error}") from error
+
+
+def described(potential: Potential) -> tuple[dict[str, Any], dict[str, Array]]:
+    """A fitted potential in plain values for JSON, the name of its class among them, and in arrays."""
+    plain, arrays = potential.state()
+    groups = {group: asdict(settings) for group, settings in potential.groups_.items()}
+    return {"class": type(potential).__name__, "groups": groups, **plain}, arrays
+
+
+def restored(plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Potential:
+    """The potential that `described` was given."""
+    potential = _kinds()[plain["class"]].from_state(plain, arrays)
+    potential.groups_ = _groups_of(potential, plain.get("groups", {}))  # older files have none
     return potential
 
 
-def _groups_of(kind: type[Potential], stored: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    if stored and kind.group_settings is None:
-        raise ValueError(f"a {kind.__name__} has no settings of groups")
-    return {group: kind.group_settings(**values) for group, values in stored.items() if kind.group_settings}
+def _groups_of(potential: Potential, stored: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    settings = potential.group_settings
+    if stored and settings is None:
+        raise ValueError(f"a {type(potential).__name__} has no settings of groups")
+    return {group: settings(**values) for group, values in stored.items() if settings is not None}
 
 
 def _unpack(source: Path) -> tuple[dict[str, Any], bytes]:
@@ -103,13 +115,15 @@ def _unpack(source: Path) -> tuple[dict[str, Any], bytes]:
     return header, packed
 
 
-def _class_of(header: dict[str, Any], source: Path) -> type[Potential]:
-    from potscope.core.models import REGISTRY
+def _kinds() -> dict[str, type[Potential]]:
+    from potscope.core.models import COMPOSED, REGISTRY
 
+    return {**REGISTRY, **COMPOSED}
+
+
+def _check_class(header: dict[str, Any], source: Path) -> None:
     version = header.get("version")
     if version != VERSION:
         raise PotentialFileError(f"{source} has format version {version!r}; this potscope reads version {VERSION}")
-    kind = REGISTRY.get(str(header.get("class")))
-    if kind is None:
-        raise PotentialFileError(f"{source} holds a {header.get('class')!r}; known are {', '.join(REGISTRY)}")
-    return kind
+    if str(header.get("class")) not in _kinds():
+        raise PotentialFileError(f"{source} holds a {header.get('class')!r}; known are {', '.join(_kinds())}")

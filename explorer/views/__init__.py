@@ -6,6 +6,7 @@ from potscope.explorer.views.data import DataView
 from potscope.explorer.views.dynamics import DynamicsView
 from potscope.explorer.views.explain import ExplainView
 from potscope.explorer.views.fit import FitView
+from potscope.explorer.views.groups import GroupsView
 from potscope.explorer.views.header import HeaderView
 from potscope.explorer.views.inspector import InspectorView
 from potscope.explorer.views.jobs import JobProgress, ProblemView
@@ -18,6 +19,7 @@ VIEWS = (
     DynamicsView,
     ExplainView,
     FitView,
+    GroupsView,
     HeaderView,
     InspectorView,
     MapView,
@@ -32,6 +34,7 @@ __all__ = [
     "DynamicsView",
     "ExplainView",
     "FitView",
+    "GroupsView",
     "HeaderView",
     "InspectorView",
     "JobProgress",

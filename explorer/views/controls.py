@@ -10,6 +10,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.models import PrintfTickFormatter
 
 from potscope.core.hyperparameters import Hyperparameter, NumberList, NumberTable
 from potscope.explorer.settings import Settings
@@ -44,7 +45,7 @@ def tooltip(item: Hyperparameter) -> str:
         f" From {item.bounds[0]:g} to {item.bounds[1]:g}{' ' + item.unit if item.unit else ''}." if item.bounds else ""
     )
     how = ""
-    if is_typed(item):
+    if item.type in (NumberList, NumberTable):
         how = " Numbers apart by commas." if item.type is NumberList else " Rows of numbers, apart by semicolons."
     return f"{item.doc.rstrip('.')}.{limits}{how}"
 
@@ -74,7 +75,12 @@ def control(item: Hyperparameter, value: Any) -> pn.widgets.Widget:
     if item.type is int:
         whole = {"start": None if start is None else int(start), "end": None if end is None else int(end)}
         return pmui.IntInput(step=1, **whole, **common)
-    return pmui.FloatInput(start=start, end=end, step=step(float(value)), **common)
+    return float_input(start=start, end=end, step=step(float(value)), **common)
+
+
+def float_input(**options: Any) -> pmui.FloatInput:
+    """An input for a number that shows all of it that matters, however small it is."""
+    return pmui.FloatInput(format=PrintfTickFormatter(format="%.8g"), **options)
 
 
 def step(value: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,6 +87,10 @@ class DataView(pn.viewable.Viewer):
         )
         self.show_keys = pmui.Button(label="Take the references from elsewhere", variant="text", margin=0, size="small")
         self.show_keys.on_click(lambda _: self.key_choice.param.update(visible=not self.key_choice.visible))
+        self.atomise = pmui.Button(
+            label="Take the atomisation energies", variant="text", margin=0, size="small", visible=False
+        )
+        self.atomise.on_click(lambda _: session.read_with_keys(energy_key=self._atomisation_key() or ""))
         self.test_fraction = pmui.FloatSlider.from_param(
             session.param.test_fraction, label="kept for testing", start=0.0, end=0.5, step=0.05, format="0%", **wide
         )
@@ -193,7 +198,7 @@ class DataView(pn.viewable.Viewer):
                 options = {"none": "", **{key: key for key in getattr(choices, name)}}
                 widget.param.update(options=options, value="", visible=True)
             self.units.visible = False
-        self.show_keys.visible = False
+        self.show_keys.visible = self.atomise.visible = False
         self.key_choice.visible = True
 
     def _ask_for_units(self) -> None:
@@ -201,7 +206,7 @@ class DataView(pn.viewable.Viewer):
         self._asking = True
         for widget in self.keys.values():
             widget.visible = False
-        self.show_keys.visible = False
+        self.show_keys.visible = self.atomise.visible = False
         self.units.visible = self.key_choice.visible = True
 
     def _show_keys(self) -> None:
@@ -214,8 +219,15 @@ class DataView(pn.viewable.Viewer):
             asked = self.session.keys.get("units", "")
             assumed = any(note.startswith("units:") for note in self.session.dataset.notes)
             self.units.param.update(value=asked, visible=bool(asked) or assumed)
-        self.show_keys.visible = bool(self.session.files)
+        self.show_keys.visible = bool(self.session.files or self.session.sample)
+        atomised = self._atomisation_key()
+        self.atomise.visible = atomised is not None and atomised != keys.energy and self.show_keys.visible
         self.key_choice.visible = self.key_choice.visible and self.show_keys.visible
+
+    def _atomisation_key(self) -> str | None:
+        """Where atomisation energies are, if there are any."""
+        names = self.session.dataset.keys.choices.energy
+        return next((name for name in names if re.search("atomi[sz]ation", name, re.IGNORECASE)), None)
 
     @pn.depends("session.dataset")
     def _contents(self) -> pn.viewable.Viewable:
@@ -251,6 +263,7 @@ class DataView(pn.viewable.Viewer):
             self.upload,
             self.progress,
             self.problem,
+            self.atomise,
             self.show_keys,
             self.key_choice,
             self._contents,

@@ -77,7 +77,7 @@ class ExplainView(pn.viewable.Viewer):
         self.problem.param.update(
             object=f'<span class="worse">{escape(environment.problem)}</span>', visible=bool(environment.problem)
         )
-        self.plot.visible = self.words.visible = explained is not None
+        self.plot.visible = self.words.visible = self.what.visible = explained is not None
         self.go.visible = environment.neighbour is not None
         self._fill()
         if explained is not None:
@@ -90,7 +90,8 @@ class ExplainView(pn.viewable.Viewer):
         by_feature = environment.quantity != KERNEL
         self._filling = True
         self.what.value = FEATURE_NAME if by_feature else KERNEL
-        self.feature.visible, self.reference.visible = by_feature, not by_feature
+        self.feature.visible = by_feature and explained is not None
+        self.reference.visible = not by_feature and explained is not None
         if by_feature and explained is not None:
             names = list(explained.explanation.names)
             if self.feature.options != names:

@@ -15,8 +15,9 @@ from potscope.explorer import style
 from potscope.explorer.session import FIT_JOB, MEV, Session
 from potscope.explorer.views.code import CodeButton
 from potscope.explorer.views.controls import SettingsControls
+from potscope.explorer.views.groups import GroupsView
 from potscope.explorer.views.jobs import JobProgress
-from potscope.explorer.views.layout import GRID_ONLY, chip, html, number, save_name
+from potscope.explorer.views.layout import GRID_ONLY, chip, duration, html, number, save_name
 from potscope.explorer.work import Fit
 
 LAYOUT = """
@@ -31,6 +32,8 @@ ERRORS = (
     ("stress", "stress_mae", "stress_rmse", MEV, 2, "meV/Å³"),
 )
 
+FORCES_ARE_A_TEST = "This model learns from energies alone; all forces are a test of it."
+
 
 class FitView(pn.viewable.Viewer):
     """Settings, one button, and the errors of the result."""
@@ -40,6 +43,7 @@ class FitView(pn.viewable.Viewer):
         self.session = session
         self.model = SettingsControls(session.model, "Model")
         self.descriptor = SettingsControls(session.descriptor, "Descriptor")
+        self.groups = GroupsView(session)
         self.button = pmui.Button(
             label="Fit potential", variant="contained", color="primary", margin=0, sizing_mode="stretch_width",
             on_click=lambda _: session.start_fit(),
@@ -63,6 +67,7 @@ class FitView(pn.viewable.Viewer):
         problem = session.fit_problem()
         for controls in (self.model, self.descriptor):
             controls.mark(problem)
+        self.descriptor.grid.visible = session.takes_descriptor
         running = session.jobs.title == FIT_JOB or FIT_JOB in session.jobs.waiting
         self.button.param.update(
             visible=not running,
@@ -85,9 +90,11 @@ class FitView(pn.viewable.Viewer):
     def _cautions(self) -> str:
         """What a fit of these data will cost, and whether they belong together."""
         session, model = self.session, self.session.build_model()
-        words = [f"{session.descriptor.title}: {session.n_features():,} features of each {model.descriptor_scope}."]
+        words = []
+        if session.takes_descriptor:
+            words = [f"{session.descriptor.title}: {session.n_features():,} features of each {model.descriptor_scope}."]
         if not model.learns_forces and session.dataset.n_forces:
-            words.append("This model learns from energies alone; all forces are a test of it.")
+            words.append(FORCES_ARE_A_TEST)
         if session.energy_zero.several_methods:
             words.append(
                 "The energies of the groups have no common zero, as if computed by several methods; one potential "
@@ -106,11 +113,20 @@ class FitView(pn.viewable.Viewer):
             if any("–" not in cell for cell in cells):
                 rows.append(f'<tr><td>{name}</td>{"".join(cells)}<td class="quiet">{unit}</td></tr>')
         kept = f"; {fit.model.kept}" if fit.model.kept else ""
+        if fit.model.groups_:
+            kept += f"; settings of its own for {', '.join(fit.model.groups_)}"
         return (
-            f"<b>{fit.label}</b> <span class='quiet'>fitted in {fit.seconds:.0f} s to {len(fit.train_indices)} "
+            f"<b>{fit.label}</b> <span class='quiet'>fitted in {duration(fit.seconds)} to {len(fit.train_indices)} "
             f"structures, {len(fit.test_indices)} for testing{kept}</span>"
             '<table><tr><th></th><th class="number">train MAE</th><th class="number">RMSE</th>'
-            '<th class="number">test MAE</th><th class="number">RMSE</th><th></th></tr>' + "".join(rows) + "</table>"
+            '<th class="number">test MAE</th><th class="number">RMSE</th><th></th></tr>'
+            + "".join(rows)
+            + "</table>"
+            + (
+                ""
+                if fit.model.learns_forces or not fit.dataset.n_forces
+                else f'<div class="note">{FORCES_ARE_A_TEST}</div>'
+            )
         )
 
     def _saved(self) -> Any:
@@ -118,7 +134,7 @@ class FitView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         stretch: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
-        controls = pn.Column(self.model, self.descriptor, styles={"gap": "18px"}, **stretch)
+        controls = pn.Column(self.model, self.groups, self.descriptor, styles={"gap": "18px"}, **stretch)
         action = pn.Column(
             self.button,
             self.progress,

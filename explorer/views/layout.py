@@ -130,3 +130,10 @@ def number(value: float, digits: int, unit: str = "", sign: bool = False) -> str
         return "–"
     text = f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
     return f"{text}\N{NO-BREAK SPACE}{unit}" if unit else text
+
+
+def duration(seconds: float) -> str:
+    """A time with as many digits as mean something."""
+    if seconds < 10:
+        return f"{seconds:.2g} s" if seconds >= 0.01 else f"{1000 * seconds:.2g} ms"
+    return f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"

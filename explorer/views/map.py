@@ -30,6 +30,7 @@ class MapView(pn.viewable.Viewer):
             label="Redraw", variant="contained", size="small", margin=0, on_click=lambda _: session.start_map()
         )  # fmt: skip
         self.descriptor = SettingsControls(session.map_descriptor, "Descriptor of the map")
+        self.kernel = SettingsControls(session.map_kernel, "Kernel between structures")
         self.same = pmui.Switch(
             label="the descriptor of the fit", value=session.same_descriptor, margin=(0, 0, 14, 0), size="small"
         )
@@ -42,7 +43,8 @@ class MapView(pn.viewable.Viewer):
             label="Draw", variant="contained", margin=(12, 0, 0, 0), on_click=lambda _: self._redraw()
         )
         self.settings: pmui.Dialog = pmui.Dialog(
-            self.same, self.descriptor, self.problem, self.draw, title="What the map compares", open=False,
+            self.same, self.descriptor, pn.Spacer(height=16), self.kernel, self.problem, self.draw,
+            title="What the map compares", open=False,
             width_option="md", close_on_click=True, show_close_button=True,
         )  # fmt: skip
         self.chooser = pn.Row(self.choose, self.settings, margin=0)
@@ -54,7 +56,7 @@ class MapView(pn.viewable.Viewer):
         session.param.watch(lambda *_: self._mark(), ["selected", "structure_map"])
         session.jobs.param.watch(lambda *_: self._say_what_is_awaited(), ["title", "message", "outcome"])
         session.param.watch(lambda *_: self._offer_redraw(), "structure_map")
-        for settings in (session.descriptor, session.map_descriptor):
+        for settings in (session.descriptor, session.map_descriptor, session.map_kernel):
             settings.param.watch(lambda *_: self._follow_descriptor(), ["choice", "values", "problems", "suggested"])
         session.param.watch(lambda *_: self._follow_descriptor(), "same_descriptor")
         session.param.watch(lambda *_: self._follow_descriptor(), "dataset")
@@ -103,12 +105,16 @@ class MapView(pn.viewable.Viewer):
     def _follow_descriptor(self) -> None:
         session = self.session
         settings = session.descriptor if session.same_descriptor else session.map_descriptor
-        self.choose.label = f"by {settings.choice}"
+        one_row = settings.chosen.scope == "structure"  # of features for each structure: kernels do not differ
+        usual = one_row or session.map_kernel.choice == next(iter(session.map_kernel.registry))
+        self.choose.label = f"by {settings.choice}" + ("" if usual else f", {session.map_kernel.title}")
+        self.kernel.grid.visible = not one_row
         self.chooser.width = 24 + 7 * len(self.choose.label)  # the window beside the button has a width of its own
         self.same.value = session.same_descriptor
         self.descriptor.grid.visible = not session.same_descriptor
         problem = session.map_problem()
         self.descriptor.mark(problem)
+        self.kernel.mark(problem)
         self.draw.disabled = bool(problem)
         self.problem.param.update(object=f'<span class="worse">{escape(problem)}</span>', visible=bool(problem))
         self._say_what_is_awaited()

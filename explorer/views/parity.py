@@ -67,6 +67,8 @@ class ParityView(pn.viewable.Viewer):
         self._structure_p, self._atom_p = structure_p[shown], atom_p[shown]
         self._drawn_forces = np.column_stack([reference_p[shown], predicted_p[shown]])
         words = _words("Forces", "force", 1.0, 3, "eV/Å", fit)
+        if not fit.model.learns_forces:
+            words += '<div class="quiet" style="padding:0 4px">not fitted: a test, in the training structures too</div>'
         if len(shown) < len(reference_p):
             drawn = f"{len(shown):,} of {len(reference_p):,} components drawn, the worst among them"
             words += f' <span class="quiet">{drawn}</span>'

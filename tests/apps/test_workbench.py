@@ -136,10 +136,9 @@ def test_fit_shows_its_progress_and_then_the_parity(open_workbench):
     with held_at_the_second_structure(bench.session.model.chosen):
         bench.button("Fit potential").click()
         bench.says("structure 2 of 18")
-        bench.wait(lambda: len(fractions) > 1)
+        bench.wait(lambda: any(0.1 < fraction < 1 for fraction in fractions))
     wait_for_plot(bench.page, FORCE)
     bench.wait(lambda: bench.session.fit is not None)
-    assert max(fractions) > 0.1
     bench.says("GAP #1")
     bench.says("MAE / RMSE, meV/atom")
 

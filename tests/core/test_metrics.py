@@ -80,6 +80,76 @@ def test_by_group_by_hand() -> None:
     assert set(found["a"]) == set(metrics.summary(*example()))
 
 
+def two_elements() -> tuple[Dataset, Prediction]:
+    """SiC, C and Si2; the last without forces."""
+    structures = []
+    for symbols, energy in (("SiC", -2.0), ("C", -1.0), ("Si2", -8.0)):
+        atoms = Atoms(symbols, np.arange(3 * len(Atoms(symbols))).reshape(-1, 3), info={"energy": energy})
+        if symbols != "Si2":
+            atoms.arrays["forces"] = np.array([[0.0, 3.0, 4.0], [0.01, 0.0, 0.0]])[: len(atoms)]
+        structures.append(atoms)
+    forces = (np.array([[0.0, 4.0, 3.0], [0.0, 0.02, 0.0]]), np.array([[0.0, 0.0, 0.0]]), np.zeros((2, 3)))
+    energies = np.array([-1.0, -1.0, -4.0])
+    return Dataset.from_structures(structures), Prediction(energies, None, forces, np.full((3, 6), np.nan))
+
+
+def test_by_element_by_hand() -> None:
+    found = metrics.by_element(*two_elements())
+    assert list(found) == ["C", "Si"]
+    assert found["C"]["energy_mae"] == pytest.approx(0.25)
+    assert found["Si"]["energy_mae"] == pytest.approx((0.5 + 2) / 2)
+    assert found["C"]["force_mae"] == pytest.approx((0.01 + 0.02 + 3 + 4) / 6)
+    assert found["Si"]["force_rmse"] == pytest.approx(math.sqrt(2 / 3))
+    assert (found["Si"]["force_count"], found["Si"]["force_unknown"]) == (3, 1)
+    assert found["C"]["stress_unknown"] == 2
+    assert set(found["C"]) == set(metrics.summary(*two_elements()))
+
+
+def test_one_element_is_the_whole() -> None:
+    assert metrics.by_element(*example())["Si"] == pytest.approx(metrics.summary(*example()), nan_ok=True)
+
+
+def test_lengths_and_directions_by_hand() -> None:
+    """Forces of length 5, 0.01 and 5; turned by acos(24/25) and 90°, and lost."""
+    found = metrics.force_vectors(*two_elements())
+    turned = math.degrees(math.acos(24 / 25))
+    assert found["magnitude_mae"] == pytest.approx((0 + 0.01 + 5) / 3)
+    assert found["magnitude_rmse"] == pytest.approx(math.sqrt((0.01**2 + 25) / 3))
+    assert found["magnitude_bias"] == pytest.approx((0.01 - 5) / 3)
+    assert found["magnitude_relative"] == pytest.approx(5.01 / 10.01)
+    assert found["vector_relative"] == pytest.approx((2**0.5 + 5e-4**0.5 + 5) / 10.01)
+    assert found["angle_mean"] == pytest.approx((turned + 90) / 2)
+    assert found["angle_weighted"] == pytest.approx((5 * turned + 0.01 * 90 + 5 * 90) / 10.01)
+    assert (found["angle_count"], found["count"]) == (2, 3)
+    assert metrics.force_vectors(*two_elements(), threshold=0.0)["angle_count"] == 3
+    angles = metrics.force_angles(*two_elements())
+    np.testing.assert_allclose(angles[0], [turned, 90])
+    assert np.isnan(angles[2]).all()
+    assert np.isnan(metrics.force_angles(*example())[0]).all()
+    with pytest.raises(ValueError, match="`threshold`"):
+        metrics.force_vectors(*two_elements(), threshold=-1.0)
+
+
+def test_no_forces_have_no_direction() -> None:
+    dataset = Dataset.from_structures(Atoms("H2", [[0, 0, 0], [0, 0, 1]], info={"energy": 1.0}))
+    nothing = Prediction(np.ones(1), (np.zeros(2),), (np.zeros((2, 3)),), np.full((1, 6), np.nan))
+    found = metrics.force_vectors(dataset, nothing)
+    assert (found.pop("count"), found.pop("angle_count")) == (0, 0)
+    assert all(math.isnan(value) for value in found.values())
+    assert metrics.by_element(dataset, nothing)["H"]["force_count"] == 0
+
+
+@given(st.floats(0.01, 100))
+def test_longer_forces_of_the_same_direction(factor: float) -> None:
+    dataset, _ = two_elements()
+    forces = tuple(factor * forces_nc if forces_nc is not None else np.zeros((2, 3)) for forces_nc in dataset.forces)
+    prediction = Prediction(np.zeros(3), None, forces, np.full((3, 6), np.nan))
+    found = metrics.force_vectors(dataset, prediction)
+    assert found["angle_mean"] == pytest.approx(0, abs=1e-5)
+    assert found["magnitude_relative"] == pytest.approx(abs(factor - 1))
+    assert found["vector_relative"] == pytest.approx(abs(factor - 1))
+
+
 def test_each_structure_by_hand() -> None:
     dataset, prediction = example()
     np.testing.assert_allclose(metrics.energy_errors(dataset, prediction), [-0.5, 0, 1])

@@ -472,6 +472,7 @@ def test_networks_of_different_shapes_are_saved_as_they_are(tmp_path) -> None:
     assert again.networks_[1][0].layers[0].activation == "logistic"
     np.testing.assert_array_equal(again.predict(carbides(2)).energies, mixed.predict(carbides(2)).energies)
     assert mixed.kept == "2 networks of 188 parameters"
+    assert mixed.n_parameters == 188 + 94 + 43 + 2
 
 
 def test_networks_that_do_not_fit_the_descriptor_are_refused() -> None:

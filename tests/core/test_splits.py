@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from potscope.core.dataset import Dataset
-from potscope.core.splits import folds_of, split_indices
+from potscope.core.splits import folds_of, folds_of_units, split_indices
 
 GROUPS = st.lists(st.sampled_from("abcd"), min_size=2, max_size=40)
 SEEDS = st.integers(0, 1000)
@@ -155,3 +155,20 @@ def test_folds_are_of_equal_size_and_follow_the_ids() -> None:
     assert sorted(np.bincount(fold_s)) == [3, 4, 4]
     np.testing.assert_array_equal(folds_of(ids[::-1], 3, seed=4), fold_s[::-1])
     assert (folds_of(ids, 3, seed=5) != fold_s).any()
+
+
+@given(GROUPS, st.integers(1, 4), SEEDS)
+def test_units_stay_together_in_folds_of_about_one_size(groups: list[str], count: int, seed: int) -> None:
+    ids = ids_for(groups)
+    if count > len(set(groups)):
+        with pytest.raises(ValueError, match="`folds`: expected at most"):
+            folds_of_units(groups, ids, count, seed)
+        return
+    fold_s = folds_of_units(groups, ids, count, seed)
+    assert set(fold_s) == set(range(count))
+    for group in set(groups):
+        assert len({int(fold) for fold, own in zip(fold_s, groups, strict=True) if own == group}) == 1
+    sizes = np.bincount(fold_s)
+    assert sizes.max() - sizes.min() <= max(Counter(groups).values())
+    backwards = folds_of_units(groups[::-1], ids[::-1], count, seed)[::-1]
+    np.testing.assert_array_equal(backwards, fold_s)

@@ -13,10 +13,13 @@ from potscope import sample_data
 from potscope.core import Dataset, load
 from potscope.core.descriptors import REGISTRY as DESCRIPTORS
 from potscope.core.hyperparameters import Species, declared
+from potscope.core.kernels import STRUCTURE_REGISTRY as KERNELS
 from potscope.core.models import REGISTRY as MODELS
+from potscope.core.models import Weights
 from potscope.explorer.code import WHAT, code
 from potscope.explorer.session import DYNAMICS_JOB, FIT_JOB, MAP_JOB, Session
 from potscope.explorer.settings import Settings
+from potscope.explorer.views import FitView
 
 
 @pytest.fixture(scope="module")
@@ -298,9 +301,31 @@ def test_references_can_be_taken_from_another_key(tmp_path):
     assert "energy_key='other_energy'" in code(session, "map")
 
 
-def test_a_bundled_set_has_no_other_keys():
+def test_structures_from_nowhere_have_no_other_keys():
     with pytest.raises(ValueError, match="`files`"):
         coarse_session().read_with_keys(energy_key="x")
+
+
+def test_a_bundled_set_has_other_keys():
+    session = Session(sample_data.load("ethanol"), sample="ethanol")
+    session.read_with_keys(forces_key="")
+    session.reading.wait()
+    session.jobs.cancel()
+    session.jobs.wait()
+    assert session.sample == "ethanol"
+    assert session.dataset.n_forces == 0
+    assert session.dataset.n_energies == len(session.dataset)
+    assert "sample_data.load('ethanol', forces_key='')" in code(session, "map")
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("Displaced_BCC_12.json", "Displaced_BCC"), ("own.xyz.gz", "own"), ("7.json", "uploaded"), ("OUTCAR", "OUTCAR")],
+)
+def test_uploaded_files_lie_in_a_folder_with_a_name_that_means_something(name, folder):
+    session = coarse_session()
+    (path,) = session.kept({name: b"content"})
+    assert (path.name, path.parent.name, path.read_bytes()) == (name, folder, b"content")
 
 
 def test_the_split_follows_its_settings():
@@ -355,13 +380,144 @@ def test_the_map_has_the_descriptor_of_the_fit_until_it_is_given_another():
     assert session.build_map_descriptor().cutoff == 4.0
 
 
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_map_is_drawn_with_every_kernel_between_structures(name):
+    session = coarse_session(few_structures(2))
+    session.start_map()
+    session.jobs.wait()
+    average = session.structure_map
+    session.map_kernel.choice = name
+    assert session.map_is_stale() is (name != "average")
+    session.start_map()
+    session.jobs.wait()
+    assert session.jobs.error == "", session.jobs.details
+    assert isinstance(session.structure_map.kernel, KERNELS[name])
+    assert not session.map_is_stale()
+    assert np.allclose(session.structure_map.xy_sc, average.xy_sc) is (name in ("average", "sum"))
+    assert (type(session.structure_map.kernel).__name__ in code(session, "map")) is (name != "average")
+
+
+def test_a_kernel_makes_no_difference_to_one_row_a_structure():
+    session = Session(molecules())
+    session.same_descriptor = False
+    session.map_descriptor.choice = "CoulombMatrix"
+    session.map_kernel.choice = "rematch"
+    assert session.build_map_kernel() == KERNELS["average"]()
+    session.map_kernel.set(alpha=1e-3)
+    session.map_descriptor.choice = "SOAP"
+    assert session.build_map_kernel() == KERNELS["rematch"](alpha=1e-3)
+
+
+def test_a_map_that_takes_long_can_be_cancelled():
+    session = Session(few_structures())
+    session.map_kernel.choice = "best match"
+    session.start_map()
+    session.jobs.cancel(MAP_JOB)
+    session.jobs.wait()
+    assert session.jobs.outcome == "cancelled"
+    assert session.structure_map is None
+
+
+# -- settings of groups -----------------------------------------------------------------------------------------------
+
+
+def weighted_session() -> Session:
+    session = coarse_session()
+    session.model.choice = "SNAP"
+    session.groups.set("liquid", "energy", "7")
+    session.groups.set("liquid", "force", "0.25")
+    session.groups.set("slab", "stress", "0")
+    return session
+
+
+def test_settings_of_groups_reach_the_fit_the_code_and_the_file(tmp_path):
+    session = weighted_session()
+    expected = {"liquid": Weights(7.0, 0.25, 10.0), "slab": Weights(100.0, 1.0, 0.0)}
+    assert f"model.fit(train, groups={expected!r})" in code(session, "fit")
+    session.start_fit()
+    session.jobs.wait()
+    assert session.jobs.outcome == "done", session.jobs.details
+    assert session.fit.model.groups_ == expected
+    session.groups.set("slab", "stress", "")
+    assert f"model.fit(train, groups={expected!r})" in code(session, "fit")  # of the fit that is shown
+    assert "from potscope.core.models import Weights" in code(session, "fit")
+    path = tmp_path / "model.potscope"
+    path.write_bytes(session.saved_model().read())
+    assert load(path).groups_ == expected
+
+
+def test_what_is_not_set_for_a_group_follows_the_family():
+    session = weighted_session()
+    session.model.set(stress_weight=3.0)
+    assert session.groups.of(["liquid", "strained"]) == {"liquid": Weights(7.0, 0.25, 3.0)}
+
+
+@pytest.mark.parametrize("text", ["-1", "much", "inf", "nan"])
+def test_a_setting_of_a_group_that_is_not_allowed_changes_nothing(text):
+    session = weighted_session()
+    before = session.groups.values
+    session.groups.set("liquid", "force", text)
+    assert session.groups.values == before
+    assert session.groups.problem.startswith("liquid, force: ")
+    session.groups.set("liquid", "force", "2")
+    assert session.groups.problem == ""
+    assert session.groups.values["liquid"]["force"] == 2.0
+
+
+def test_settings_of_groups_are_of_one_family_and_one_set_of_data():
+    session = weighted_session()
+    session.model.choice = "KernelRidge"
+    assert session.groups.values == {}
+    assert session.groups.kind is None
+    session = weighted_session()
+    session.open(few_structures(2))
+    session.jobs.wait()
+    assert session.groups.values == {}
+
+
+@pytest.mark.parametrize("name", [name for name, cls in MODELS.items() if cls.group_settings])
+def test_every_family_with_settings_of_groups_says_what_they_are_where_none_are_set(name):
+    session = coarse_session()
+    session.model.choice = name
+    assert all(item is not None for item in session.groups.fields().values())
+    assert session.groups.kind(**session.groups.defaults()) == session.groups._build({})
+
+
+# -- the descriptors --------------------------------------------------------------------------------------------------
+
+
 def test_every_model_is_offered_descriptors_of_its_scope():
     session = Session(molecules())
     for name, cls in MODELS.items():
         session.model.choice = name
         offered = session.descriptor.param["choice"].objects
         assert offered
-        assert {DESCRIPTORS[one].scope for one in offered} == {cls.descriptor_scope}
+        if cls.descriptor_scope == "none":
+            assert list(offered) == list(session.map_descriptor.param["choice"].objects)  # for the map
+        else:
+            assert {DESCRIPTORS[one].scope for one in offered} == {cls.descriptor_scope}
+
+
+@pytest.mark.parametrize("name", [name for name, cls in MODELS.items() if cls.descriptor_scope == "none"])
+def test_models_without_a_descriptor_are_fitted_and_their_code_names_none(name, tmp_path):
+    session = Session(few_structures())
+    session.descriptor.set(smoothing_width=10.0)
+    assert session.fit_problem()
+    session.model.choice = name
+    assert not session.fit_problem()
+    view = FitView(session)
+    assert not view.descriptor.grid.visible
+    assert "features" not in view.words.object
+    session.start_fit()
+    session.jobs.wait()
+    assert session.jobs.outcome == "done", session.jobs.details
+    program = code(session, "fit")
+    assert f"model = {name}(" in program
+    assert "descriptor" not in program
+    (tmp_path / "program.py").write_text(program)
+    assert type(runpy.run_path(str(tmp_path / "program.py"))["model"]) is MODELS[name]
+    session.model.choice = "GAP"
+    assert view.descriptor.grid.visible
 
 
 def test_hyperparameters_that_do_not_go_together_are_explained_and_stop_nothing_else():

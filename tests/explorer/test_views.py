@@ -77,6 +77,9 @@ def test_every_hyperparameter_has_a_control_that_sets_it(registry, name):
         if item.choices:
             widget.value = item.choices[-1]
             assert settings.value(key) == item.choices[-1]
+        elif item.type in (int, float) and is_typed(item):
+            widget.value = f"{item.bounds[0]:g}"
+            assert settings.value(key) == item.bounds[0]
         elif item.type in (int, float):
             widget.value = item.type(item.bounds[0])
             assert settings.value(key) == item.bounds[0]
