@@ -154,11 +154,15 @@ penalty, whitening, members, restarts, learning_rate, batch_size, seed
         if not self.fitted:
             return ""
         count = sum(len(network.parameters) for network in self.networks_[0])
-        return (
-            f"{len(self.networks_)} networks of {count} parameters"
-            if len(self.networks_) > 1
-            else f"{count} parameters"
-        )
+        several = f"{len(self.networks_)} networks of " if len(self.networks_) > 1 else ""
+        return f"{several}{count} parameters"
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases of all networks, and an energy for each element."""
+        self.check_fitted()
+        counts = [len(network.parameters) for member in self.networks_ for network in member]
+        return sum(counts) + len(self.offsets_)
 
     @property
     def reach(self) -> float:
