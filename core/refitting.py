@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from ase import Atoms
 
@@ -57,8 +57,8 @@ def refitted(
 
 def unfitted(model: SomeModel) -> SomeModel:
     """A copy with the same hyperparameters."""
-    given: Any = model  # of which it is not known whether it is a dataclass
-    fresh: SomeModel = dataclasses.replace(given) if dataclasses.is_dataclass(given) else copy.deepcopy(given)
+    is_record, given = dataclasses.is_dataclass(model), cast(Any, model)
+    fresh: SomeModel = dataclasses.replace(given) if is_record else copy.deepcopy(given)
     return fresh
 
 
