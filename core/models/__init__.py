@@ -16,12 +16,13 @@ from potscope.core.models.gap_sigmas import Sigmas, configuration_sigmas
 from potscope.core.models.gap_terms import Term
 from potscope.core.models.group_weights import Weights
 from potscope.core.models.kernel_ridge import KernelRidge
+from potscope.core.models.neural_network import NeuralNetwork
 from potscope.core.models.pair_potential import PairPotential
 from potscope.core.models.snap import SNAP
 from potscope.core.models.svr import SVR
 
 REGISTRY: dict[str, type[Potential]] = {
-    cls.__name__: cls for cls in (GAP, SNAP, KernelRidge, SVR, PairPotential, CompositionModel)
+    cls.__name__: cls for cls in (GAP, SNAP, NeuralNetwork, KernelRidge, SVR, PairPotential, CompositionModel)
 }
 """Families that are made with hyperparameters and, most of them, a descriptor."""
 
@@ -39,6 +40,7 @@ __all__ = [
     "Delta",
     "FromCalculator",
     "KernelRidge",
+    "NeuralNetwork",
     "NotFitted",
     "PairPotential",
     "Potential",
