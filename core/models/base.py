@@ -155,12 +155,12 @@ class Potential(Declared, ABC):
         progress(1.0, "predicted")
         return joined(parts)
 
-    def calculator(self) -> PotentialCalculator:
-        """An ASE calculator of the potential."""
+    def calculator(self, skin: float = 0.5) -> PotentialCalculator:
+        """An ASE calculator of the potential; see `PotentialCalculator`."""
         from potscope.core.calculator import PotentialCalculator
 
         self.check_fitted()
-        return PotentialCalculator(self)
+        return PotentialCalculator(self, skin)
 
     def save(self, path: str | Path) -> Path:
         """Write the fitted potential to a file that holds numbers and no code; see `models.files`."""

@@ -15,7 +15,7 @@ from potscope.core.dataset import Dataset
 from potscope.core.descriptors import LocalDescriptor
 from potscope.core.features import Features, Gradient
 from potscope.core.hyperparameters import hyperparameter
-from potscope.core.models.base import LocalPotential
+from potscope.core.models.base import LocalPotential, learnt_from
 from potscope.core.models.extrapolation import ActiveSets
 from potscope.core.models.group_weights import Weights, settings_of
 from potscope.core.models.least_squares import TriangularLeastSquares
@@ -167,7 +167,8 @@ class SNAP(LocalPotential):
         equations = TriangularLeastSquares(n_columns)
         for index in range(len(train)):
             progress(0.8 * index / len(train), f"structure {index + 1} of {len(train)}")
-            equations.add(*self._equations(train, index, offsets_z, weights_s[index]))
+            with learnt_from([train.ids[index]]):
+                equations.add(*self._equations(train, index, offsets_z, weights_s[index]))
         progress(0.8, "solving")
         solution = self._solve(equations.reduced(), part(progress, 0.8, 0.9))
         active = ActiveSets.of(train.structures, self.descriptor, part(progress, 0.9, 1.0))

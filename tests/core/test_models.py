@@ -276,6 +276,9 @@ def test_the_structure_that_is_at_fault_is_named(cls, fitted, monkeypatch) -> No
         potential.predict(structures)
     if cls.feels_positions:
         structures[3].positions[1] = structures[3].positions[2]
+        data = replace(Dataset.from_structures(structures), ids=("a", "b", "c", "d", "e", "f"))
+        with pytest.raises(ValueError, match="`train`, 'd': atoms 1 and 2 are at the same place"):
+            make(cls).fit(data)
         with pytest.raises(ValueError, match=r"`structures`\[3\]: atoms 1 and 2 are at the same place"):
             potential.predict(structures)
 
