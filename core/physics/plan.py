@@ -83,7 +83,7 @@ class Plan:
         if self._groups("eos "):
             yield "equation of state", _quiet(phases, self.source, self._of("eos "))
         elif crystal is not None:
-            yield "equation of state", _quiet(phases, self.source, {"crystal": at_volumes(crystal)})
+            yield "equation of state", lambda _: _own_phase(self.source, crystal)
         if crystal is not None:
             yield from self._of_crystal(crystal)
         structure = crystal if crystal is not None else self._molecule()
@@ -174,6 +174,10 @@ class _Named(Found):
 
 def _named(name: str, function: Callable[..., Found], *arguments: object, **keywords: object) -> Found:
     return _Named(name, function(*arguments, **keywords))
+
+
+def _own_phase(source: Source, crystal: Atoms) -> Found:
+    return phases(source, {"crystal": at_volumes(relaxed(crystal, source, cell=True))})
 
 
 def _vacancy(source: Source, reference: Dataset) -> Found:
