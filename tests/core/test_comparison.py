@@ -98,7 +98,8 @@ def test_rows_hold_what_the_models_say_alone(data, found) -> None:
     prediction = alone.predict(test, atom_std=alone.has_atom_std)
     row = found["snap"]
     assert row.family == "SNAP"
-    assert row.errors == pytest.approx(metrics.summary(test, prediction), nan_ok=True)
+    expected = metrics.summary(test, prediction) | metrics.total_energies(test, prediction)
+    assert row.errors == pytest.approx(expected, nan_ok=True)
     assert set(row.group_errors) == {"odd", "even"}
     assert row.group_errors["odd"] == pytest.approx(metrics.by_group(test, prediction)["odd"], nan_ok=True)
     assert row.element_errors["Au"] == pytest.approx(metrics.by_element(test, prediction)["Au"], nan_ok=True)
@@ -140,6 +141,9 @@ def test_table(found) -> None:
     assert "ArithmeticError: it cannot learn from 24" in text
     assert f"{1000 * found['gap'].errors['force_rmse']:.3g}" in text
     assert "stress" not in lines[0]
+    assert found.markdown(["model", "n_parameters"]).splitlines()[-1].startswith("| krr | ")
+    with pytest.raises(ValueError, match="`columns`: expected one of 'model'"):
+        found.markdown(["price"])
 
 
 def rows(*points: tuple[str, float, float]) -> Comparison:
