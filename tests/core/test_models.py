@@ -234,12 +234,12 @@ def test_data_without_forces_or_stresses_will_do(cls) -> None:
 
 @pytest.mark.parametrize("name", ["GAP", "SNAP"])
 def test_equations_are_never_held_all_at_once(monkeypatch, name) -> None:
-    """Five times the data may take more memory for what is kept of each environment, but not for its derivatives."""
+    """Twice the data may take more memory for what is kept of each environment, but not for its derivatives."""
     monkeypatch.setattr("potscope.core.models.base.ATOMS_A_BATCH", 20)
     monkeypatch.setattr(extrapolation, "features_in_batches", partial(batches.features_in_batches, most_bytes=1e4))
     descriptor = SOAP(species=SPECIES, cutoff=4.0, n_max=3, l_max=2)
     potential = REGISTRY[name](descriptor, **({"n_sparse": 60} if name == "GAP" else {}))
-    few, many = (Dataset.from_structures(alloys(count)) for count in (16, 80))
+    few, many = (Dataset.from_structures(alloys(count)) for count in (45, 105))
     potential.fit(few)
     peaks = []
     for data in (few, many):
