@@ -68,9 +68,7 @@ class MliapModel:
                 f"`potential`: expected one that sees atoms by their neighbours, got {type(potential).__name__}"
             )
         potential.check_fitted()
-        found = (
-            species if species is not None else getattr(getattr(potential, "descriptor", potential), "species", None)
-        )
+        found = known_species(potential) if species is None else species
         if not found:
             raise ExchangeError("`species`: expected the elements, which this potential does not tell")
         self.potential = potential
@@ -148,8 +146,9 @@ class MliapModel:
 
 def known_species(potential: LocalPotential) -> Sequence[str]:
     """The elements that a potential says it knows; none if it does not tell."""
-    descriptor = getattr(potential, "descriptor", None)
-    return tuple(getattr(descriptor, "species", None) or getattr(potential, "species_", ()))
+    owner = getattr(potential, "descriptor", potential)
+    found: Sequence[str] = getattr(owner, "species", None) or getattr(potential, "species_", ())
+    return found
 
 
 def write_mliap(
