@@ -14,7 +14,7 @@ from potscope.core.dataset import Dataset
 from potscope.core.descriptors import FEW_BODY, FewBody, LocalDescriptor
 from potscope.core.hyperparameters import Declared, hyperparameter
 from potscope.core.kernels import PolynomialKernel, SimilarityKernel, SquaredExponential
-from potscope.core.models.base import batches
+from potscope.core.models.base import batches, learnt_from
 from potscope.core.models.environment_kernel import SparseKernel
 from potscope.core.models.gap_clusters import in_parts
 from potscope.core.pairs import Pairs
@@ -184,8 +184,10 @@ def _candidates(term: Term, train: Dataset, progress: Progress) -> tuple[Array, 
     stride, done = 1, 0
     for batch in batches(train.structures):
         progress(done / max(1, len(train)), "describing the environments")
+        with learnt_from(train.ids[done : done + len(batch)]):
+            pairs = Pairs.from_structures(batch, term.descriptor.reach)
         done += len(batch)
-        for clusters in in_parts(term.descriptor, Pairs.from_structures(batch, term.descriptor.reach)):
+        for clusters in in_parts(term.descriptor, pairs):
             found.append((clusters.values_rf[::stride].copy(), clusters.kind_r[::stride].copy()))
         while sum(values_rf.size for values_rf, _ in found) > MOST_CANDIDATES:
             stride *= 2
