@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 
 from potscope.core._types import Array, BoolArray
 from potscope.core.dataset import Dataset
@@ -176,7 +176,7 @@ def maximised(
         objective,
         np.log(start[free]) * scale,
         jac=True,
-        bounds=np.log(bounds[free]) * scale[:, None],
+        bounds=Bounds(*(np.log(bounds[free]) * scale[:, None]).T),
         method="L-BFGS-B",
         options={"maxiter": MOST_STEPS},
     )
