@@ -133,6 +133,24 @@ def write(
     return "\n".join(lines) + "\n"
 
 
+def type_of(function: SymmetryFunction) -> int:
+    """Its number in the table; that of :math:`G^2` for :math:`G^1`, which both codes know so.
+
+    Raises
+    ------
+    ValueError
+        If it is none of the table: a weighted :math:`G^3` or :math:`G^5`.
+    """
+    weighted = not function.neighbours
+    if function.kind in (1, 2):
+        return 12 if weighted else 2
+    if function.kind == 4:
+        return 13 if weighted else 3
+    if weighted:
+        raise ValueError(f"`functions`: {function.name()} has no type in n2p2 or RuNNer")
+    return 4 if function.kind == 3 else 9
+
+
 def _length(unit: str) -> float:
     if unit not in LENGTHS:
         raise ValueError(f"`unit`: expected one of {', '.join(map(repr, LENGTHS))}, got {unit!r}")
@@ -140,20 +158,17 @@ def _length(unit: str) -> float:
 
 
 def _words(function: SymmetryFunction, length: float) -> list[str]:
+    kind = type_of(function)
     eta, cutoff, shift = function.eta * length**2, function.cutoff / length, function.shift / length
-    weighted = not function.neighbours
-    if function.kind in (1, 2):
-        numbers = [12 if weighted else 2, eta, shift, cutoff]
-    elif function.kind == 3 and not weighted:
-        numbers = [4, function.eta * length, cutoff]
-    elif function.kind == 4 and weighted:
-        numbers = [13, eta, shift, function.lambda_, function.zeta, cutoff]
-    elif not weighted:
-        kind = 3 if function.kind == 4 else 9
-        numbers = [kind, eta, function.lambda_, function.zeta, cutoff, *([shift] if shift else [])]
+    if kind in (2, 12):
+        numbers = [eta, shift, cutoff]
+    elif kind == 4:
+        numbers = [function.eta * length, cutoff]
+    elif kind == 13:
+        numbers = [eta, shift, function.lambda_, function.zeta, cutoff]
     else:
-        raise ValueError(f"`functions`: {function.name()} has no type in n2p2 or RuNNer")
-    return [str(numbers[0]), *function.neighbours, *(repr(float(number)) for number in numbers[1:])]
+        numbers = [eta, function.lambda_, function.zeta, cutoff, *([shift] if shift else [])]
+    return [str(kind), *function.neighbours, *(repr(float(number)) for number in numbers)]
 
 
 def _species(lines: Sequence[tuple[int, list[str]]]) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Protocol, runtime_checkable
 
@@ -57,6 +59,24 @@ def as_structures(structures: Atoms | HasStructures | Iterable[Atoms], name: str
         if not isinstance(atoms, Atoms):
             raise TypeError(f"{expected}, but item {index} is {shown(atoms)}")
     return found
+
+
+@contextmanager
+def named(names: Sequence[str]) -> Iterator[None]:
+    """Errors of some structures out of many call them by these names, where they say ``structures[k]`` in backticks.
+
+    Examples
+    --------
+    >>> with named(["`train`[40]", "`train`[41]", "`train`[42]"]):
+    ...     raise ValueError("`structures`[2]: atoms 0 and 1 are at the same place")
+    Traceback (most recent call last):
+    ValueError: `train`[42]: atoms 0 and 1 are at the same place
+    """
+    try:
+        yield
+    except ValueError as error:
+        words = re.sub(r"`structures`\[(\d+)\]", lambda found: names[int(found[1])], str(error))
+        raise ValueError(words) from error
 
 
 def check_real(name: str, value: object) -> float:

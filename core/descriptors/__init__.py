@@ -12,6 +12,7 @@ from potscope.core.descriptors.cartesian import CartesianCoordinates
 from potscope.core.descriptors.coulomb import CoulombMatrix
 from potscope.core.descriptors.distances import SortedDistances
 from potscope.core.descriptors.ewald import EwaldMatrix
+from potscope.core.descriptors.few_body import FEW_BODY, FewBody, ThreeBody, TwoBody
 from potscope.core.descriptors.sine import SineMatrix
 from potscope.core.descriptors.so3 import BispectrumSO3, PowerSpectrumSO3
 from potscope.core.descriptors.soap import SOAP
@@ -40,6 +41,7 @@ REGISTRY: dict[str, type[Descriptor]] = {
 
 __all__ = [
     "ACSF",
+    "FEW_BODY",
     "REGISTRY",
     "SOAP",
     "AverageSOAP",
@@ -50,10 +52,13 @@ __all__ = [
     "Descriptor",
     "ElementACSF",
     "EwaldMatrix",
+    "FewBody",
     "LocalDescriptor",
     "PowerSpectrumSO3",
     "QuipSOAP",
     "SineMatrix",
     "SortedDistances",
+    "ThreeBody",
+    "TwoBody",
     "WeightedACSF",
 ]

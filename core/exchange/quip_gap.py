@@ -25,8 +25,10 @@ from potscope.core.descriptors import QuipSOAP
 from potscope.core.exchange.lines import ExchangeError
 from potscope.core.exchange.quip_arguments import soap_arguments, soap_of, split_arguments, symbols
 from potscope.core.exchange.quip_xml import Coordinates, QuipXML, read_xml, write_xml
+from potscope.core.kernels import PolynomialKernel
 from potscope.core.models import GAP
-from potscope.core.models.environment_kernel import EnvironmentKernel
+from potscope.core.models.environment_kernel import SparseKernel
+from potscope.core.models.gap_process import SparseProcess
 
 
 def write_quip_gap(potential: GAP, path: str | Path) -> list[Path]:
@@ -57,15 +59,17 @@ def write_quip_gap(potential: GAP, path: str | Path) -> list[Path]:
     soap = potential.descriptor
     if not isinstance(soap, QuipSOAP):
         raise ExchangeError(
-            f"`potential`: QUIP's files hold QUIP's own SOAP, `QuipSOAP`, and not {type(soap).__name__}: its radial basis "
-            "has no name there. Fit on QuipSOAP to export"
+            f"`potential`: QUIP's files hold QUIP's own SOAP, `QuipSOAP`, and not {type(soap).__name__}: its radial "
+            "basis has no name there. Fit on QuipSOAP to export"
         )
+    if potential.terms or potential.kernel != "polynomial":
+        raise ExchangeError("`potential`: expected a GAP of one term with the polynomial kernel, as is exported here")
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    kernel = potential._kernel
+    (kernel,) = potential._process.kernels
     coordinates = []
-    for z in np.unique(kernel.species_m).tolist():
-        own = kernel.species_m == z
+    for z in np.unique(kernel.kind_m).tolist():
+        own = kernel.kind_m == z
         sparse_mf = np.pad(kernel.sparse_mf[own], ((0, 0), (0, 1)))  # the last holds covariance_sigma0
         arguments = soap_arguments(soap, soap.species[z])
         zeta = {"zeta": (potential.zeta,)}
@@ -108,19 +112,23 @@ def _assembled(content: QuipXML) -> GAP:
     soap: QuipSOAP = soaps[0]
     zetas = {own.parameters["zeta"][0] for own in content.coordinates}
     if len(zetas) > 1:
-        raise ExchangeError(f"a GAP has one zeta for all elements, not {', '.join(f'{zeta:g}' for zeta in sorted(zetas))}")
+        raise ExchangeError(
+            f"a GAP has one zeta for all elements, not {', '.join(f'{zeta:g}' for zeta in sorted(zetas))}"
+        )
     delta = content.coordinates[0].delta
     potential = GAP(soap, zeta=zetas.pop(), delta=delta, n_sparse=sum(len(own.alpha_m) for own in content.coordinates))
     species_m = np.concatenate(
         [np.full(len(own.alpha_m), soap.species.index(z)) for own, z in zip(content.coordinates, centres, strict=True)]
     )
-    sparse_mf = np.concatenate([own.sparse_mf[:, :-1] for own in content.coordinates])
+    order = np.argsort(species_m, kind="stable")
+    sparse_mf = np.concatenate([own.sparse_mf[:, :-1] for own in content.coordinates])[order]
     # what belongs to another variance is put into the weights
-    weights_m = np.concatenate([own.alpha_m * (own.delta / delta) ** 2 for own in content.coordinates])
+    weights_m = np.concatenate([own.alpha_m * (own.delta / delta) ** 2 for own in content.coordinates])[order]
     potential.groups_ = {}
     potential.offsets_ = np.array([content.offsets.get(symbol, 0.0) for symbol in soap.species])
     potential.weights_ = weights_m
-    potential._kernel = EnvironmentKernel(sparse_mf, species_m, potential.zeta, potential.delta)
+    kernel = SparseKernel(PolynomialKernel(potential.zeta), potential.delta, sparse_mf, species_m[order])
+    potential._process, potential.log_likelihood_ = SparseProcess((soap,), (kernel,)), float("nan")
     potential._prior_mm = potential._posterior_mm = np.full((len(weights_m),) * 2, np.nan)
     return potential
 
@@ -132,7 +140,8 @@ def _soap_of_centre(own: Coordinates, version: int) -> tuple[QuipSOAP, str]:
     soap = soap_of(arguments, version)
     if own.sparse_mf.shape[1] != len(soap.names) + 1:
         raise ExchangeError(
-            f"expected sparse points of {len(soap.names) + 1} numbers for {own.descriptor!r}, got {own.sparse_mf.shape[1]}"
+            f"expected sparse points of {len(soap.names) + 1} numbers for {own.descriptor!r}, "
+            f"got {own.sparse_mf.shape[1]}"
         )
     found = symbols(arguments.get("Z", ""))
     if len(found) != 1 or found[0] not in soap.species:

@@ -80,7 +80,9 @@ def read_xml(path: Path) -> QuipXML:
     if data is None or sparse is None:
         raise ExchangeError(f"{path.name}: expected GAP_data and gpSparse in GAP_params")
     if data.get("do_core", "F").upper().strip(".") in ("T", "TRUE"):
-        raise ExchangeError(f"{path.name}: a core potential under the Gaussian process (do_core) is more than a GAP holds")
+        raise ExchangeError(
+            f"{path.name}: a core potential under the Gaussian process (do_core) is more than a GAP holds"
+        )
     offsets = {}
     for element in data.findall("e0"):
         z = int(_number(path, element, "Z"))
@@ -156,9 +158,7 @@ def write_xml(path: Path, content: QuipXML) -> list[Path]:
     data = ET.SubElement(parameters, "GAP_data", do_core="F")
     for symbol, energy in content.offsets.items():
         ET.SubElement(data, "e0", Z=str(atomic_numbers[symbol]), value=repr(float(energy)))
-    sparse = ET.SubElement(
-        parameters, "gpSparse", label=label, n_coordinate=str(len(content.coordinates)), fitted="T"
-    )
+    sparse = ET.SubElement(parameters, "gpSparse", label=label, n_coordinate=str(len(content.coordinates)), fitted="T")
     written = [path]
     for place, own in enumerate(content.coordinates, start=1):
         points = path.with_name(f"{path.name}.sparseX.{label}{place}")

@@ -19,20 +19,23 @@ from potscope.core.kernels.environments import (
     Kernel,
     Laplacian,
     PolynomialKernel,
+    SimilarityKernel,
     SquaredExponential,
     normalised,
     polynomial_kernel,
     power,
     squared_distances,
 )
+from potscope.core.kernels.farthest import farthest_points
 from potscope.core.kernels.manhattan import manhattan_distances
 from potscope.core.kernels.selection import (
     SELECTIONS,
     cur_points,
-    farthest_points,
+    leading_points,
     leverage_points,
     random_points,
     select,
+    uniform_points,
 )
 from potscope.core.kernels.structures import (
     ROWS_AT_ONCE,
@@ -58,6 +61,7 @@ __all__ = [
     "Laplacian",
     "PolynomialKernel",
     "REMatchKernel",
+    "SimilarityKernel",
     "SquaredExponential",
     "StructureKernel",
     "SumKernel",
@@ -66,6 +70,7 @@ __all__ = [
     "farthest_points",
     "feature_distance",
     "kernel_distance",
+    "leading_points",
     "leverage_points",
     "manhattan_distances",
     "normalised",
@@ -76,4 +81,5 @@ __all__ = [
     "select",
     "self_kernel",
     "squared_distances",
+    "uniform_points",
 ]

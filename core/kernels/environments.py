@@ -90,8 +90,58 @@ class Kernel(Declared, ABC):
         return slope_nmf
 
 
+class SimilarityKernel(Kernel):
+    r"""A function of one number that says how similar two environments are.
+
+    .. math::
+        k(\mathbf x, \mathbf y) = \varphi(s), \qquad s = s(\tilde{\mathbf x}, \tilde{\mathbf y}), \qquad
+        \frac{\partial s}{\partial\tilde{\mathbf x}} = \tilde{\mathbf y} - \tilde{\mathbf x}
+
+    on mapped features :math:`\tilde{\mathbf x}`, up to what the map takes out of a derivative. All derivatives of
+    the kernel follow from those of :math:`\varphi` and of the map, which are symmetric matrices.
+    """
+
+    @abstractmethod
+    def mapped(self, values_nf: Array) -> tuple[Array, Array]:
+        """Mapped features, shape (n, f), and the scale that `turned` takes, shape (n, 1) or (n, f)."""
+
+    @abstractmethod
+    def turned(self, mapped_nf: Array, scale: Array, slopes_nf: Array) -> Array:
+        r""":math:`\frac{\partial\tilde{\mathbf x}}{\partial\mathbf x}` times slopes, shape (n, f) or (n, c, f)."""
+
+    @abstractmethod
+    def similarity(self, mapped_nf: Array, others_mf: Array) -> Array:
+        """The similarity :math:`s` of every mapped row of one with every one of the other, shape (n, m)."""
+
+    @abstractmethod
+    def similarity_slopes(self, mapped_nf: Array, turned_ncf: Array, others_mf: Array) -> Array:
+        """Derivatives of the similarity along turned slopes of the first, shape (n, c, m)."""
+
+    @abstractmethod
+    def curve(self, similarity_nm: Array, order: int = 0) -> Array:
+        r"""The function :math:`\varphi(s)`, or its first or second derivative."""
+
+    def value_and_slope(self, similarity_nm: Array) -> tuple[Array, Array]:
+        """The function and its first derivative, in less time than one after the other."""
+        return self.curve(similarity_nm), self.curve(similarity_nm, 1)
+
+    def __call__(self, values_nf: Array, others_mf: Array) -> Array:
+        """Kernel of every row of one with every row of the other, shape (n, m)."""
+        check_features(values_nf, others_mf)
+        x_nf, _ = self.mapped(values_nf)
+        y_mf = x_nf if others_mf is values_nf else self.mapped(others_mf)[0]  # one array is half a matrix product
+        return self.curve(self.similarity(x_nf, y_mf))
+
+    def pull_back(self, values_nf: Array, others_mf: Array, dE_dk_nm: Array) -> Array:
+        """Derivatives by the first features; see `Kernel.pull_back`."""
+        x_nf, scale = self.mapped(values_nf)
+        y_mf, _ = self.mapped(others_mf)
+        g_nm = dE_dk_nm * self.curve(self.similarity(x_nf, y_mf), 1)
+        return self.turned(x_nf, scale, g_nm @ y_mf - g_nm.sum(axis=1)[:, None] * x_nf)
+
+
 @dataclass(frozen=True)
-class PolynomialKernel(Kernel):
+class PolynomialKernel(SimilarityKernel):
     r"""Power of the cosine between two environments, as of SOAP's dot product.
 
     .. math::
@@ -116,29 +166,51 @@ class PolynomialKernel(Kernel):
 
     zeta: float = hyperparameter("Power of the cosine; larger is more selective.", default=2.0, bounds=(1.0, 20.0))
 
-    def __call__(self, values_nf: Array, others_mf: Array) -> Array:
-        """Kernel of every row of one with every row of the other, shape (n, m)."""
-        return polynomial_kernel(values_nf, others_mf, self.zeta)
-
     def diagonal(self, values_nf: Array) -> Array:
         """Kernel of each row with itself: one, or zero for a row of zeros."""
         return (normalised(values_nf)[1] > 0).astype(float)
 
-    def pull_back(self, values_nf: Array, others_mf: Array, dE_dk_nm: Array) -> Array:
-        """Derivatives by the first features; see `Kernel.pull_back`."""
-        x_nf, length_n = normalised(values_nf)
-        y_mf, _ = normalised(others_mf)
-        cosine_nm = x_nf @ y_mf.T
-        g_nm = dE_dk_nm * self.zeta * power(cosine_nm, self.zeta - 1)
-        if not self.zeta.is_integer():
-            g_nm = np.where(cosine_nm > 0, g_nm, 0.0)
-        along_n = np.einsum("nm,nm->n", g_nm, cosine_nm)
-        safe_n = np.where(length_n > 0, length_n, np.inf)
-        return np.asarray((g_nm @ y_mf - along_n[:, None] * x_nf) / safe_n[:, None])
+    def mapped(self, values_nf: Array) -> tuple[Array, Array]:
+        """Normalised features, and one over their lengths; a row of zeros stays zero."""
+        unit_nf, length_n = normalised(values_nf)
+        return unit_nf, 1 / np.where(length_n > 0, length_n, np.inf)[:, None]
+
+    def turned(self, mapped_nf: Array, scale: Array, slopes_nf: Array) -> Array:
+        """Slopes of the normalised features: what changes the length alone is taken out."""
+        if slopes_nf.ndim == 2:
+            along_n = np.einsum("nf,nf->n", slopes_nf, mapped_nf)
+            return np.asarray((slopes_nf - along_n[:, None] * mapped_nf) * scale)
+        along_nc = np.einsum("ncf,nf->nc", slopes_nf, mapped_nf)
+        turned_ncf = slopes_nf - along_nc[:, :, None] * mapped_nf[:, None, :]
+        turned_ncf *= scale[:, None, :]
+        return np.asarray(turned_ncf)
+
+    def similarity(self, mapped_nf: Array, others_mf: Array) -> Array:
+        """The cosine."""
+        return np.asarray(mapped_nf @ others_mf.T)
+
+    def similarity_slopes(self, mapped_nf: Array, turned_ncf: Array, others_mf: Array) -> Array:  # noqa: ARG002 - turned
+        """Derivatives of the cosine along turned slopes, shape (n, c, m)."""
+        n, c, f = turned_ncf.shape
+        return np.asarray((turned_ncf.reshape(n * c, f) @ others_mf.T).reshape(n, c, len(others_mf)))
+
+    def curve(self, similarity_nm: Array, order: int = 0) -> Array:
+        """The power, or its first or second derivative."""
+        exponent, factor = self.zeta - order, float(np.prod([self.zeta - k for k in range(order)]))
+        if factor == 0:
+            return np.zeros_like(similarity_nm)
+        if self.zeta.is_integer():
+            return factor * power(similarity_nm, exponent) if order else power(similarity_nm, exponent)
+        return np.where(similarity_nm > 0, factor * np.where(similarity_nm > 0, similarity_nm, 1.0) ** exponent, 0.0)
+
+    def value_and_slope(self, similarity_nm: Array) -> tuple[Array, Array]:
+        """The power and its first derivative."""
+        slope_nm = self.curve(similarity_nm, 1)
+        return slope_nm * similarity_nm / self.zeta, slope_nm
 
 
 @dataclass(frozen=True)
-class SquaredExponential(Kernel):
+class SquaredExponential(SimilarityKernel):
     r"""Gaussian of the distance between features, with one length or one for each component.
 
     .. math::
@@ -166,27 +238,45 @@ class SquaredExponential(Kernel):
         bounds=(1e-9, 1e9),
     )
 
-    def _scaled(self, values_nf: Array) -> Array:
+    def diagonal(self, values_nf: Array) -> Array:
+        """Kernel of each row with itself: one."""
+        return np.ones(len(values_nf))
+
+    def mapped(self, values_nf: Array) -> tuple[Array, Array]:
+        """Features divided by their lengths, and one over the lengths."""
         if len(self.length) not in (1, values_nf.shape[1]):
             raise ValueError(
                 f"`length`: expected one number or one for each of {values_nf.shape[1]} features, "
                 f"got {len(self.length)}"
             )
-        return np.asarray(values_nf / np.array(self.length))
+        scale_f = np.broadcast_to(1 / np.array(self.length), values_nf.shape[1:])
+        return values_nf * scale_f, np.broadcast_to(scale_f, values_nf.shape)
 
-    def __call__(self, values_nf: Array, others_mf: Array) -> Array:
-        """Kernel of every row of one with every row of the other, shape (n, m)."""
-        return np.asarray(np.exp(-0.5 * squared_distances(self._scaled(values_nf), self._scaled(others_mf))))
+    def turned(self, mapped_nf: Array, scale: Array, slopes_nf: Array) -> Array:  # noqa: ARG002 - the map is linear
+        """Slopes divided by the lengths."""
+        return np.asarray(slopes_nf * (scale if slopes_nf.ndim == 2 else scale[:, None, :]))
 
-    def diagonal(self, values_nf: Array) -> Array:
-        """Kernel of each row with itself: one."""
-        return np.ones(len(values_nf))
+    def similarity(self, mapped_nf: Array, others_mf: Array) -> Array:
+        """Minus half of the squared distance."""
+        similarity_nm = squared_distances(mapped_nf, others_mf)
+        similarity_nm *= -0.5
+        return similarity_nm
 
-    def pull_back(self, values_nf: Array, others_mf: Array, dE_dk_nm: Array) -> Array:
-        """Derivatives by the first features; see `Kernel.pull_back`."""
-        x_nf, y_mf = self._scaled(values_nf), self._scaled(others_mf)
-        g_nm = dE_dk_nm * np.exp(-0.5 * squared_distances(x_nf, y_mf))
-        return np.asarray((g_nm @ y_mf - g_nm.sum(axis=1)[:, None] * x_nf) / np.array(self.length))
+    def similarity_slopes(self, mapped_nf: Array, turned_ncf: Array, others_mf: Array) -> Array:
+        """Derivatives of minus half of the squared distance along turned slopes, shape (n, c, m)."""
+        n, c, f = turned_ncf.shape
+        slope_ncm = (turned_ncf.reshape(n * c, f) @ others_mf.T).reshape(n, c, len(others_mf))
+        slope_ncm -= np.einsum("ncf,nf->nc", turned_ncf, mapped_nf)[:, :, None]
+        return np.asarray(slope_ncm)
+
+    def curve(self, similarity_nm: Array, order: int = 0) -> Array:  # noqa: ARG002 - all derivatives are the same
+        """The exponential, which is its own derivative."""
+        return np.asarray(np.exp(similarity_nm))
+
+    def value_and_slope(self, similarity_nm: Array) -> tuple[Array, Array]:
+        """The exponential twice."""
+        value_nm = self.curve(similarity_nm)
+        return value_nm, value_nm
 
 
 @dataclass(frozen=True)

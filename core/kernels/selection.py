@@ -8,42 +8,11 @@ import numpy as np
 from scipy.linalg import eigh
 
 from potscope.core._types import Array, IntArray
+from potscope.core.kernels.farthest import farthest_points
 from potscope.core.progress import Progress, silent
 from potscope.core.validation import check_choice, check_integer
 
-
-def farthest_points(values_nf: Array, n_points: int, tolerance: float = 1e-6, progress: Progress = silent) -> IntArray:
-    """Rows of which each is the farthest from all chosen before it.
-
-    The first is the farthest from the mean. Fewer come back where all others are nearer than `tolerance` to a chosen
-    one, so that no two of them are the same.
-
-    Parameters
-    ----------
-    values_nf
-        Features; distances are Euclidean.
-    n_points
-        How many are wanted.
-    tolerance
-        In the unit of the features.
-    progress
-        Called with the fraction done.
-    """
-    if len(values_nf) == 0:
-        return np.empty(0, np.int64)
-    squared_n = np.einsum("nf,nf->n", values_nf, values_nf)
-    centred = values_nf - values_nf.mean(axis=0)
-    chosen = [int(np.einsum("nf,nf->n", centred, centred).argmax())]
-    nearest_n = np.full(len(values_nf), np.inf)
-    while True:
-        progress(len(chosen) / max(1, n_points), "choosing points")
-        last = chosen[-1]
-        distance_n = squared_n + squared_n[last] - 2 * values_nf @ values_nf[last]
-        nearest_n = np.minimum(nearest_n, distance_n)
-        farthest = int(nearest_n.argmax())
-        if len(chosen) == n_points or nearest_n[farthest] < tolerance**2:
-            return np.array(chosen)
-        chosen.append(farthest)
+RANK = 1e-12  # of the largest eigenvalue of the features' products; smaller ones are rounding
 
 
 def leverage_points(values_nf: Array, n_points: int, rng: np.random.Generator) -> IntArray:
@@ -56,10 +25,45 @@ def leverage_points(values_nf: Array, n_points: int, rng: np.random.Generator) -
     M. W. Mahoney, P. Drineas, Proc. Natl. Acad. Sci. 106, 697 (2009). doi:10.1073/pnas.0803205106
     """
     n_points = min(n_points, len(values_nf))
-    U_nk, scale_k, _ = np.linalg.svd(values_nf, full_matrices=False)
-    rank = int(min(n_points, (scale_k > 1e-12 * scale_k[0]).sum()))
-    leverage_n = np.einsum("nk,nk->n", U_nk[:, :rank], U_nk[:, :rank]) + 1e-12
+    leverage_n = _leverage(values_nf, n_points) + 1e-12
     return np.sort(rng.choice(len(values_nf), n_points, replace=False, p=leverage_n / leverage_n.sum()))
+
+
+def leading_points(values_nf: Array, n_points: int, tolerance: float = 1e-6, progress: Progress = silent) -> IntArray:
+    """Rows of the largest leverage, largest first: the same decomposition as `leverage_points` without any chance.
+
+    Fewer come back where rows are nearer than `tolerance` to one that has been chosen, so that no two are the same.
+
+    Parameters
+    ----------
+    values_nf
+        Features.
+    n_points
+        How many are wanted.
+    tolerance
+        In the unit of the features.
+    progress
+        Called with the fraction done.
+    """
+    chosen: list[int] = []
+    if len(values_nf) == 0:
+        return np.array(chosen, dtype=np.int64)
+    for n in np.argsort(-_leverage(values_nf, n_points), kind="stable").tolist():
+        progress(len(chosen) / max(1, n_points), "choosing points")
+        if len(chosen) == n_points:
+            break
+        nearest = ((values_nf[chosen] - values_nf[n]) ** 2).sum(axis=1).min(initial=np.inf)
+        if nearest >= tolerance**2:
+            chosen.append(n)
+    return np.array(chosen, dtype=np.int64)
+
+
+def _leverage(values_nf: Array, n_points: int) -> Array:
+    """Squared lengths of the rows of the leading singular vectors, as many as there are points."""
+    square_k, V_fk = eigh(values_nf.T @ values_nf)
+    kept = np.flatnonzero(square_k > RANK * max(square_k[-1], 0.0))[-n_points:]
+    U_nk = values_nf @ (V_fk[:, kept] / np.sqrt(square_k[kept]))
+    return np.asarray(np.einsum("nk,nk->n", U_nk, U_nk))
 
 
 def cur_points(
@@ -132,20 +136,87 @@ def _without(C_ff: Array, unit_f: Array) -> Array:
     return np.asarray(C_ff - mixed_ff - mixed_ff.T + (unit_f @ along_f) * np.outer(unit_f, unit_f))
 
 
+def uniform_points(values_nf: Array, n_points: int) -> IntArray:
+    """A row from each of the boxes into which the range of the features is divided, the one nearest to its middle.
+
+    Each feature is divided as finely as leaves at most as many occupied boxes as points are wanted, and what is then
+    missing are the rows farthest from all chosen. Of more than three features the three leading principal components
+    are divided. Fewer come back where there are fewer distinct rows.
+
+    Parameters
+    ----------
+    values_nf
+        Features.
+    n_points
+        How many are wanted.
+    """
+    if len(values_nf) == 0:
+        return np.empty(0, np.int64)
+    place_nf = _in_unit_box(values_nf)
+    best = _one_a_box(place_nf, 1)
+    for divisions in range(2, n_points + 1):
+        found = _one_a_box(place_nf, divisions)
+        if len(found) > n_points:
+            break
+        best = found
+    return _filled_up(place_nf, best, n_points)
+
+
+def _in_unit_box(values_nf: Array) -> Array:
+    centred_nf = values_nf - values_nf.mean(axis=0)
+    if values_nf.shape[1] > 3:
+        last = values_nf.shape[1] - 1
+        _, V_fk = eigh(centred_nf.T @ centred_nf, subset_by_index=(last - 2, last))
+        centred_nf = centred_nf @ V_fk
+    spread_f = np.ptp(centred_nf, axis=0)
+    return np.asarray((centred_nf - centred_nf.min(axis=0)) / np.where(spread_f > 0, spread_f, 1.0))
+
+
+def _filled_up(place_nf: Array, chosen_m: IntArray, n_points: int) -> IntArray:
+    """The chosen rows, and the farthest from these one by one."""
+    chosen = chosen_m.tolist()
+    square_n = np.full(len(place_nf), np.inf)
+    for m in range(n_points):
+        if m == len(chosen):
+            farthest = int(square_n.argmax())
+            if square_n[farthest] == 0:
+                break
+            chosen.append(farthest)
+        square_n = np.minimum(square_n, ((place_nf - place_nf[chosen[m]]) ** 2).sum(axis=1))
+    return np.array(chosen)
+
+
+def _one_a_box(place_nf: Array, divisions: int) -> IntArray:
+    box_nf = np.minimum((place_nf * divisions).astype(np.int64), divisions - 1)
+    key_n = np.ravel_multi_index(tuple(box_nf.T), (divisions,) * box_nf.shape[1])
+    away_n = ((place_nf * divisions - box_nf - 0.5) ** 2).sum(axis=1)
+    order = np.lexsort((away_n, key_n))
+    first = np.concatenate([[True], np.diff(key_n[order]) > 0])
+    return np.asarray(order[first])
+
+
 def random_points(values_nf: Array, n_points: int, rng: np.random.Generator) -> IntArray:
     """Distinct rows drawn with equal probability, in their order."""
     return np.sort(rng.permutation(len(values_nf))[:n_points])
 
 
-SELECTIONS: dict[str, Callable[[Array, int, np.random.Generator], IntArray]] = {
-    "farthest points": lambda values_nf, n_points, rng: farthest_points(values_nf, n_points),  # noqa: ARG005
-    "CUR": lambda values_nf, n_points, rng: cur_points(values_nf, n_points),  # noqa: ARG005
-    "leverage": leverage_points,
-    "random": random_points,
+SELECTIONS: dict[str, Callable[[Array, int, np.random.Generator, Progress], IntArray]] = {
+    "farthest points": lambda values_nf, n_points, rng, progress: farthest_points(  # noqa: ARG005
+        values_nf, n_points, progress=progress
+    ),
+    "CUR": lambda values_nf, n_points, rng, progress: cur_points(values_nf, n_points, progress=progress),  # noqa: ARG005
+    "leading leverage": lambda values_nf, n_points, rng, progress: leading_points(  # noqa: ARG005
+        values_nf, n_points, progress=progress
+    ),
+    "leverage": lambda values_nf, n_points, rng, progress: leverage_points(values_nf, n_points, rng),  # noqa: ARG005
+    "uniform": lambda values_nf, n_points, rng, progress: uniform_points(values_nf, n_points),  # noqa: ARG005
+    "random": lambda values_nf, n_points, rng, progress: random_points(values_nf, n_points, rng),  # noqa: ARG005
 }
 
 
-def select(values_nf: Array, n_points: int, method: str = "farthest points", seed: int = 0) -> IntArray:
+def select(
+    values_nf: Array, n_points: int, method: str = "farthest points", seed: int = 0, progress: Progress = silent
+) -> IntArray:
     """Rows of features that stand for all.
 
     Parameters
@@ -155,10 +226,13 @@ def select(values_nf: Array, n_points: int, method: str = "farthest points", see
     n_points
         How many are wanted; at most as many come back.
     method
-        ``"farthest points"`` and ``"CUR"``, in the order in which they are chosen; ``"leverage"`` and ``"random"``, by
-        chance and in the order of the rows.
+        ``"farthest points"``, ``"CUR"`` and ``"leading leverage"``, in the order in which they are chosen;
+        ``"uniform"``, one from each of many boxes; ``"leverage"`` and ``"random"``, by chance and in the order of the
+        rows.
     seed
         Of those by chance.
+    progress
+        Called with the fraction done, where the choice takes many steps.
 
     Raises
     ------
@@ -167,4 +241,5 @@ def select(values_nf: Array, n_points: int, method: str = "farthest points", see
     """
     check_choice("method", method, SELECTIONS)
     check_integer("n_points", n_points, low=1)
-    return SELECTIONS[method](np.asarray(values_nf, dtype=float), n_points, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    return SELECTIONS[method](np.asarray(values_nf, dtype=float), n_points, rng, progress)

@@ -12,6 +12,8 @@ from potscope.core.models.delta import Delta
 from potscope.core.models.files import PotentialFileError, load, save
 from potscope.core.models.from_calculator import CalculatorFailed, FromCalculator
 from potscope.core.models.gap import GAP
+from potscope.core.models.gap_sigmas import Sigmas, configuration_sigmas
+from potscope.core.models.gap_terms import Term
 from potscope.core.models.group_weights import Weights
 from potscope.core.models.kernel_ridge import KernelRidge
 from potscope.core.models.neural_network import NeuralNetwork
@@ -43,7 +45,10 @@ __all__ = [
     "PairPotential",
     "Potential",
     "PotentialFileError",
+    "Sigmas",
+    "Term",
     "Weights",
+    "configuration_sigmas",
     "cross_validated",
     "load",
     "save",

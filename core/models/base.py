@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -16,7 +17,7 @@ from potscope.core.hyperparameters import Declared
 from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, silent
-from potscope.core.validation import as_structures, shown
+from potscope.core.validation import as_structures, named, shown
 
 if TYPE_CHECKING:
     from potscope.core.calculator import PotentialCalculator
@@ -148,17 +149,18 @@ class Potential(Declared, ABC):
         done, parts = 0, []
         for batch in batches(found):
             progress(done / len(found), "predicting")
-            parts.append(self.evaluate(batch, energy_std=self.has_energy_std, atom_std=atom_std))
+            with named([f"`structures`[{done + k}]" for k in range(len(batch))]):
+                parts.append(self.evaluate(batch, energy_std=self.has_energy_std, atom_std=atom_std))
             done += len(batch)
         progress(1.0, "predicted")
         return joined(parts)
 
-    def calculator(self) -> PotentialCalculator:
-        """An ASE calculator of the potential."""
+    def calculator(self, skin: float = 0.5) -> PotentialCalculator:
+        """An ASE calculator of the potential; see `PotentialCalculator`."""
         from potscope.core.calculator import PotentialCalculator
 
         self.check_fitted()
-        return PotentialCalculator(self)
+        return PotentialCalculator(self, skin)
 
     def save(self, path: str | Path) -> Path:
         """Write the fitted potential to a file that holds numbers and no code; see `models.files`."""
@@ -232,6 +234,11 @@ def _size(value: object) -> int:
     if isinstance(value, np.ndarray):
         return int(value.size)
     return sum(map(_size, value)) if isinstance(value, (tuple, list)) else 0
+
+
+def learnt_from(ids: Sequence[str]) -> AbstractContextManager[None]:
+    """Errors of structures of the data call them by their ids; see `validation.named`."""
+    return named([f"`train`, {name!r}" for name in ids])
 
 
 def batches(structures: Sequence[Atoms]) -> Iterator[list[Atoms]]:

@@ -1,37 +1,43 @@
-"""The kernel of a sparse Gaussian process between environments and its sparse points, with slopes."""
+"""The kernel of a sparse Gaussian process between clusters of atoms and its sparse points, with slopes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from potscope.core._types import Array, IntArray
-from potscope.core.features import Features
-from potscope.core.kernels import normalised, power
+from potscope.core.kernels import SimilarityKernel
+from potscope.core.models.gap_clusters import Clusters
+
+MOST_VALUES = 10_000_000  # of a kernel matrix, held at once
+MOST_SLOPES = 40_000_000  # derivatives of a kernel matrix by pair vectors, held at once
 
 
 @dataclass(frozen=True)
-class EnvironmentKernel:
-    r"""Kernel between environments; zero where the central atoms are of different elements.
+class SparseKernel:
+    r"""Kernel between clusters of atoms and sparse points; zero between different kinds.
 
-    .. math:: k(\mathbf p, \mathbf q) = \delta^2 (\hat{\mathbf p}\cdot\hat{\mathbf q})^\zeta
+    .. math:: k(r, m) = \delta^2\, w_r\, \kappa(\mathbf x_r, \mathbf q_m)
 
     Attributes
     ----------
+    kernel
+        :math:`\kappa`.
+    delta
+        Prior standard deviation :math:`\delta`, eV.
     sparse_mf
-        Normalised features of the sparse points.
-    species_m
-        Element of the central atom of each, as a position in the descriptor's species.
-    zeta, delta
-        Power, and prior standard deviation (eV).
+        Features of the sparse points, as the kernel has mapped them.
+    kind_m
+        Kind of each, never decreasing.
     """
 
-    sparse_mf: Array
-    species_m: IntArray
-    zeta: float
+    kernel: SimilarityKernel
     delta: float
+    sparse_mf: Array
+    kind_m: IntArray
 
     @property
     def size(self) -> int:
@@ -39,63 +45,88 @@ class EnvironmentKernel:
         return len(self.sparse_mf)
 
     @cached_property
-    def _one_species(self) -> bool:
-        return len(np.unique(self.species_m)) <= 1
-
-    def _same(self, species_n: IntArray, others_m: IntArray) -> Array:
-        if self._one_species and len(others_m) and (species_n == others_m[0]).all():
-            return np.ones((1, 1))
-        return np.asarray(species_n[:, None] == others_m[None, :], dtype=float)
-
-    def _cosines(self, values_nf: Array) -> tuple[Array, Array, Array]:
-        unit_nf, length_n = normalised(values_nf)
-        return unit_nf, length_n, unit_nf @ self.sparse_mf.T
+    def columns(self) -> tuple[tuple[int, slice], ...]:
+        """The kinds, and the sparse points of each."""
+        kinds, first = np.unique(self.kind_m, return_index=True)
+        edges = [*first.tolist(), self.size]
+        return tuple((int(kind), slice(edges[k], edges[k + 1])) for k, kind in enumerate(kinds))
 
     def between_sparse_points(self) -> Array:
-        """Kernel between the sparse points, eV², shape (m, m)."""
-        return self.values(self.sparse_mf, self.species_m)
+        """Kernel between the sparse points, all of weight one, eV², shape (m, m)."""
+        K_mm = np.zeros((self.size, self.size))
+        for _, own in self.columns:
+            Q_mf = self.sparse_mf[own]
+            K_mm[own, own] = self.kernel.curve(self.kernel.similarity(Q_mf, Q_mf))
+        return self.delta**2 * K_mm
 
-    def values(self, values_nf: Array, species_n: IntArray) -> Array:
-        """Kernel between environments and sparse points, eV², shape (n, m)."""
-        *_, cosine_nm = self._cosines(values_nf)
-        return np.asarray(self.delta**2 * power(cosine_nm, self.zeta) * self._same(species_n, self.species_m))
+    def sums(self, clusters: Clusters, group_r: IntArray, n_groups: int) -> Array:
+        """Kernel summed over the clusters of each group, eV², shape (groups, m); the groups never decrease."""
+        mapped_rf, _ = self.kernel.mapped(clusters.values_rf)
+        sums_gm = np.zeros((n_groups, self.size))
+        for own, rows in self._rows(clusters.kind_r):
+            k_rm = self.kernel.curve(self.kernel.similarity(mapped_rf[rows], self.sparse_mf[own]))
+            if clusters.weight_r is not None:
+                k_rm *= clusters.weight_r[rows, None]
+            groups, first = np.unique(group_r[rows], return_index=True)
+            sums_gm[groups, own] += np.add.reduceat(k_rm, first, axis=0)
+        return self.delta**2 * sums_gm
 
-    def self_sums(self, features: Features, species_n: IntArray) -> Array:
-        """Sum of the kernel over all pairs of environments of each structure, eV², shape (structures,)."""
-        unit_nf = normalised(features.values)[0]
-        sums = []
-        for first, last in zip(features.first_row_s[:-1], features.first_row_s[1:], strict=True):
-            own, species = unit_nf[first:last], species_n[first:last]
-            sums.append((power(own @ own.T, self.zeta) * self._same(species, species)).sum() if len(own) else 0.0)
-        return self.delta**2 * np.array(sums)
+    def _rows(self, kind_r: IntArray) -> Iterator[tuple[slice, IntArray | slice]]:
+        """Columns of each kind with the rows that belong to them, some at a time."""
+        for kind, own in self.columns:
+            of_kind_r = kind_r == kind
+            most = MOST_VALUES // (own.stop - own.start) + 1
+            if of_kind_r.all() and 0 < len(kind_r) <= most:
+                yield own, slice(None)
+                continue
+            rows = np.flatnonzero(of_kind_r)
+            for start in range(0, len(rows), most):
+                yield own, rows[start : start + most]
 
-    def energies(self, values_nf: Array, species_n: IntArray, weights_m: Array) -> tuple[Array, Array]:
-        r"""Local energies, eV, shape (n,), and their slopes by the features, shape (n, f).
+    def energies(self, clusters: Clusters, weights_m: Array) -> tuple[Array, Array, Array]:
+        r"""Energies of clusters, eV, and their slopes by the features and by the weights.
 
-        .. math::
-            \frac{\partial\varepsilon}{\partial\mathbf p} =
-            \frac{1}{|\mathbf p|}\left(\mathbf g - (\mathbf g\cdot\hat{\mathbf p})\hat{\mathbf p}\right), \qquad
-            \mathbf g = \delta^2 \zeta \sum_m w_m (\hat{\mathbf p}\cdot\hat{\mathbf q}_m)^{\zeta-1} \hat{\mathbf q}_m
+        .. math:: \varepsilon_r = \delta^2 w_r \sum_m \kappa(\mathbf x_r, \mathbf q_m)\, c_m
+
+        Parameters
+        ----------
+        clusters
+            Of any structures.
+        weights_m
+            Weights :math:`c_m` of the sparse points.
         """
-        unit_nf, length_n, cosine_nm = self._cosines(values_nf)
-        weight = self.delta**2 * weights_m * self._same(species_n, self.species_m)
-        lower_nm = power(cosine_nm, self.zeta - 1) * weight
-        energy_n = np.einsum("nm,nm->n", lower_nm, cosine_nm)
-        g_nf = self.zeta * (lower_nm @ self.sparse_mf)
-        along_n = np.einsum("nf,nf->n", g_nf, unit_nf)
-        safe_n = np.where(length_n > 0, length_n, np.inf)
-        return energy_n, (g_nf - along_n[:, None] * unit_nf) / safe_n[:, None]
+        mapped_rf, scale = self.kernel.mapped(clusters.values_rf)
+        value_r, slope_rf = np.zeros(len(mapped_rf)), np.zeros_like(mapped_rf)
+        for own, rows in self._rows(clusters.kind_r):
+            Q_mf = self.sparse_mf[own]
+            k_rm, slope_rm = self.kernel.value_and_slope(self.kernel.similarity(mapped_rf[rows], Q_mf))
+            value_r[rows] = k_rm @ weights_m[own]
+            g_rm = slope_rm * weights_m[own]
+            slope_rf[rows] = g_rm @ Q_mf - g_rm.sum(axis=1)[:, None] * mapped_rf[rows]
+        value_r *= self.delta**2
+        slope_rf = self.delta**2 * self.kernel.turned(mapped_rf, scale, slope_rf)
+        if clusters.weight_r is None:
+            return value_r, slope_rf, value_r
+        return value_r * clusters.weight_r, slope_rf * clusters.weight_r[:, None], value_r
 
-    def pair_slopes(self, features: Features, species_n: IntArray) -> Array:
-        r""":math:`\partial k(\mathbf p_{i}, \mathbf q_m)/\partial\mathbf D_p`, eV²/Å, shape (pairs, 3, m)."""
-        unit_nf, length_n, cosine_nm = self._cosines(features.values)
-        factor_nm = self.delta**2 * self.zeta * power(cosine_nm, self.zeta - 1)
-        factor_nm = (
-            factor_nm * self._same(species_n, self.species_m) / np.where(length_n > 0, length_n, np.inf)[:, None]
-        )
-        J_pcf = features.jacobian()
-        i_p = features.row_p
-        J_pcf -= np.einsum("pcf,pf->pc", J_pcf, unit_nf[i_p])[:, :, None] * unit_nf[i_p][:, None, :]
-        slope_pcm = (J_pcf.reshape(-1, J_pcf.shape[2]) @ self.sparse_mf.T).reshape(len(i_p), 3, self.size)
-        slope_pcm *= factor_nm[i_p][:, None, :]
-        return slope_pcm
+    def slopes(self, clusters: Clusters) -> Iterator[tuple[slice, IntArray, Array]]:
+        r"""Sparse points of a kind, pairs, and :math:`\partial k(r, m)/\partial\mathbf D_p`, eV²/Å, shape (q, 3, m)."""
+        entries = clusters.entries()
+        mapped_rf, scale = self.kernel.mapped(clusters.values_rf)
+        for kind, own in self.columns:
+            of_kind = np.flatnonzero(clusters.kind_r[entries.row_q] == kind)
+            most = MOST_SLOPES // (3 * max(own.stop - own.start, mapped_rf.shape[1])) + 1
+            for start in range(0, len(of_kind), most):
+                q = of_kind[start : start + most]
+                row_q, slope_qcf = entries.row_q[q], entries.slope_qcf
+                turned_qcf = self.kernel.turned(
+                    mapped_rf[row_q], scale[row_q], slope_qcf if len(q) == len(slope_qcf) else slope_qcf[q]
+                )
+                slope_qcm = self.kernel.similarity_slopes(mapped_rf[row_q], turned_qcf, self.sparse_mf[own])
+                rows, of_row = np.unique(row_q, return_inverse=True)
+                k_rm, g_rm = self.kernel.value_and_slope(self.kernel.similarity(mapped_rf[rows], self.sparse_mf[own]))
+                scale_r = self.delta**2 if clusters.weight_r is None else self.delta**2 * clusters.weight_r[rows, None]
+                slope_qcm *= (scale_r * g_rm)[of_row][:, None, :]
+                if entries.weight_slope_qc is not None:
+                    slope_qcm += (self.delta**2 * entries.weight_slope_qc[q])[:, :, None] * k_rm[of_row][:, None, :]
+                yield own, entries.pair_q[q], slope_qcm

@@ -1,82 +1,104 @@
-"""Gaussian approximation potentials: a sparse Gaussian process over the energies of atoms."""
+"""Gaussian approximation potentials: a sparse Gaussian process over the energies of atoms, pairs and triplets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from ase import Atoms
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
-from potscope.core import descriptors
-from potscope.core._types import Array, IntArray
+from potscope.core._types import Array
 from potscope.core.dataset import Dataset
-from potscope.core.descriptors import LocalDescriptor
-from potscope.core.features import Features
+from potscope.core.descriptors import FewBody, LocalDescriptor
 from potscope.core.hyperparameters import hyperparameter
-from potscope.core.kernels import farthest_points, leverage_points, normalised
-from potscope.core.models.base import LocalPotential, batches
-from potscope.core.models.environment_kernel import EnvironmentKernel
-from potscope.core.models.least_squares import TriangularLeastSquares
-from potscope.core.models.local_energies import summed, virials_of
+from potscope.core.kernels import PolynomialKernel, SimilarityKernel, SquaredExponential
+from potscope.core.models.base import LocalPotential
+from potscope.core.models.environment_kernel import SparseKernel
+from potscope.core.models.gap_equations import Solved, solved
+from potscope.core.models.gap_process import SparseProcess
+from potscope.core.models.gap_sigmas import Sigmas, sigmas_of
+from potscope.core.models.gap_terms import SPARSE_METHODS, Term, descriptor_from, plain_of, sparse_kernel
+from potscope.core.models.gap_variance import by_structures, deviation, energy_sums, prior_of_forces
+from potscope.core.models.local_energies import summed
 from potscope.core.models.offsets import least_squares_offsets, offsets_of
 from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
 
-JITTER = 1e-10  # of the prior variance, added to the kernel between sparse points as gap_fit does
+KERNELS = ("polynomial", "squared exponential")
 
 
 @dataclass(eq=False)
 class GAP(LocalPotential):
-    r"""Gaussian approximation potential on one local descriptor.
+    r"""Gaussian approximation potential on one descriptor, or on a sum of several.
 
-    The energy is a sum of offsets and of local energies that are a Gaussian process with the kernel
+    The energy is a sum of offsets and of terms, each of which is a sum over environments of atoms, pairs or triplets r
+    of a function that is a Gaussian process,
 
-    .. math:: E = \sum_i \left[ e_{z_i} + \varepsilon(\mathbf p_i) \right], \qquad
-        \varepsilon(\mathbf p) = \sum_m w_m\, k(\mathbf p, \mathbf q_m), \qquad
-        k(\mathbf p, \mathbf q) = \delta^2 \left(\hat{\mathbf p}\cdot\hat{\mathbf q}\right)^\zeta ,
+    .. math:: E = \sum_i e_{z_i} + \sum_t \sum_{r \in t} w_r\, \varepsilon_t(\mathbf x_r), \qquad
+        \varepsilon_t(\mathbf x) = \sum_{m \in t} c_m\, k_t(\mathbf x, \mathbf q_m), \qquad
+        k_t = \delta_t^2\, \kappa_t ,
 
-    between environments whose central atoms are of the same element. The weights of the sparse points
-    :math:`\mathbf q_m` are those that make
+    between those of the same elements alone. The kernel is a power of the cosine or a Gaussian with a length
+    for each feature, by the spread of the features in the data:
 
     .. math::
-        \left|\boldsymbol\Lambda^{-1/2}(\mathbf y - \mathbf L\,\mathbf w)\right|^2
-        + \mathbf w^{\mathsf T} \mathbf K_{mm} \mathbf w
+        \kappa(\mathbf x, \mathbf q) = \left(\hat{\mathbf x}\cdot\hat{\mathbf q}\right)^\zeta
+        \qquad\text{or}\qquad
+        \kappa(\mathbf x, \mathbf q) = \exp\left[-\frac12\sum_f \frac{(x_f - q_f)^2}{\theta_f^2}\right], \qquad
+        \theta_f = \theta\,\sqrt F\,\operatorname{std}(x_f) .
+
+    The weights of the sparse points :math:`\mathbf q_m` are those that make
+
+    .. math::
+        \left|\boldsymbol\Lambda^{-1/2}(\mathbf y - \mathbf L\,\mathbf c)\right|^2
+        + \mathbf c^{\mathsf T} \mathbf K_{mm} \mathbf c
 
     smallest, where the rows of :math:`\mathbf L` are the kernel's sums, and their derivatives, that belong to total
     energies, force components and virials, and :math:`\boldsymbol\Lambda` holds the squares of their noise. Solved by
     QR of
 
-    .. math:: \begin{pmatrix} \boldsymbol\Lambda^{-1/2}\mathbf L \\ \mathbf U \end{pmatrix} \mathbf w =
+    .. math:: \begin{pmatrix} \boldsymbol\Lambda^{-1/2}\mathbf L \\ \mathbf U \end{pmatrix} \mathbf c =
         \begin{pmatrix} \boldsymbol\Lambda^{-1/2}\mathbf y \\ 0 \end{pmatrix}, \qquad
         \mathbf U^{\mathsf T}\mathbf U = \mathbf K_{mm},
 
     as gap_fit does. With
     :math:`\mathbf R^{\mathsf T}\mathbf R = \mathbf K_{mm} + \mathbf L^{\mathsf T}\boldsymbol\Lambda^{-1}\mathbf L`,
-    the variance of a total energy with kernel sums :math:`\mathbf k` is
+    the variance of what has the prior variance v and the kernel :math:`\mathbf k` with the sparse points, a total
+    energy, the energy of an atom or a force, is
+
+    .. math:: \sigma^2 = v - |\mathbf U^{-\mathsf T}\mathbf k|^2 + |\mathbf R^{-\mathsf T}\mathbf k|^2 .
+
+    The logarithm of the marginal likelihood is that of the sparse process whose covariance between data is all by way
+    of the sparse points (DTC),
 
     .. math::
-        \sigma_E^2 = \sum_{ij} k(\mathbf p_i, \mathbf p_j)
-        - |\mathbf U^{-\mathsf T}\mathbf k|^2 + |\mathbf R^{-\mathsf T}\mathbf k|^2 .
+        \log p(\mathbf y) = -\tfrac12\left[\mathbf y^{\mathsf T}\mathbf C^{-1}\mathbf y + \log|\mathbf C|
+        + N\log 2\pi\right], \qquad
+        \mathbf C = \boldsymbol\Lambda + \mathbf L\,\mathbf K_{mm}^{-1}\mathbf L^{\mathsf T} .
 
     The noise of an energy or a virial grows with the square root of the number of atoms.
 
     Parameters
     ----------
     descriptor
-        A local descriptor, such as `SOAP`.
-    n_sparse, zeta, delta, energy_sigma, force_sigma, virial_sigma, sparse_method, seed
-        As declared; see ``declared(GAP)``.
+        A local descriptor, such as `SOAP`, or `TwoBody` or `ThreeBody`.
+    n_sparse, kernel, zeta, length, delta, energy_sigma, force_sigma, virial_sigma, sparse_method, seed
+        As declared; see ``declared(GAP)``. Descriptor, kernel, delta and sparse points are those of the first term.
+    terms
+        Further terms, each a `Term` with a descriptor, a kernel, a delta and sparse points of its own.
 
     Attributes
     ----------
     offsets_
         Energy of an atom of each species of the descriptor, eV, by least squares.
     weights_
-        Weights :math:`w_m` of the sparse points, shape (sparse points,).
+        Weights :math:`c_m` of the sparse points, shape (sparse points,).
+    log_likelihood_
+        Logarithm of the marginal likelihood of the energies, forces and virials less the offsets, in their units; NaN
+        for files from before it was kept.
 
     References
     ----------
@@ -86,16 +108,39 @@ class GAP(LocalPotential):
     A. P. Bartók, G. Csányi, Int. J. Quantum Chem. 115, 1051 (2015). doi:10.1002/qua.24927
 
     L. Foster et al., J. Mach. Learn. Res. 10, 857 (2009), for the solution by QR.
+
+    J. Quiñonero-Candela, C. E. Rasmussen, J. Mach. Learn. Res. 6, 1939 (2005), for the sparse processes.
+
+    Examples
+    --------
+    >>> from potscope.core.descriptors import SOAP, TwoBody
+    >>> from potscope.core.models import Term
+    >>> gap = GAP(SOAP(species=["Si"]), n_sparse=500, terms=[Term(TwoBody(species=["Si"]), n_sparse=20)])
     """
 
     title: ClassVar[str] = "Gaussian approximation potential (GAP)"
     has_energy_std: ClassVar[bool] = True
+    has_atom_std: ClassVar[bool] = True
+    group_settings: ClassVar[type | None] = Sigmas
 
-    descriptor: LocalDescriptor
+    descriptor: LocalDescriptor | FewBody
     n_sparse: int = hyperparameter(
         "Sparse points: environments that the potential remembers.", default=500, bounds=(1, 20000)
     )
-    zeta: float = hyperparameter("Power of the kernel; larger is more selective.", default=4.0, bounds=(1.0, 20.0))
+    kernel: str = hyperparameter(
+        "Kernel between environments: a power of the cosine, or a Gaussian of the distance.",
+        default="polynomial",
+        choices=KERNELS,
+    )
+    zeta: float = hyperparameter(
+        "Power of the polynomial kernel; larger is more selective.", default=4.0, bounds=(1.0, 20.0)
+    )
+    length: float = hyperparameter(
+        "Length of the squared exponential kernel, in units of the spread of each feature in the data times the root "
+        "of the number of features.",
+        default=1.0,
+        bounds=(1e-3, 1e3),
+    )
     delta: float = hyperparameter(
         "Prior standard deviation of a local energy.", default=3.0, unit="eV", bounds=(1e-3, 1e3)
     )
@@ -111,22 +156,38 @@ class GAP(LocalPotential):
     sparse_method: str = hyperparameter(
         "How sparse points are chosen among the environments of the data.",
         default="farthest points",
-        choices=("farthest points", "CUR", "random"),
+        choices=tuple(SPARSE_METHODS),
     )
     seed: int = hyperparameter("Seed of the choice by chance.", default=0, bounds=(0, 2**31 - 1))
+    terms: Sequence[Term] = ()
 
-    groups_: dict[str, Any] = field(init=False, repr=False)
     offsets_: Array = field(init=False, repr=False)
     weights_: Array = field(init=False, repr=False)
-    _kernel: EnvironmentKernel = field(init=False, repr=False)
+    log_likelihood_: float = field(init=False, repr=False)
+    _process: SparseProcess = field(init=False, repr=False)
     _prior_mm: Array = field(init=False, repr=False)
     _posterior_mm: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
         super().__post_init__()
-        if not isinstance(self.descriptor, LocalDescriptor):
-            raise TypeError(f"`descriptor`: expected a local descriptor such as SOAP, got {self.descriptor!r}")
+        if isinstance(self.terms, Term) or not all(isinstance(term, Term) for term in self.terms):
+            raise TypeError(f"`terms`: expected some Term, got {self.terms!r}")
+        self.terms = tuple(self.terms)
+        self.all_terms  # noqa: B018 - checks the descriptor with the kernel
+
+    @property
+    def all_terms(self) -> tuple[Term, ...]:
+        """The term of `descriptor`, and all others."""
+        kernel: SimilarityKernel = PolynomialKernel(self.zeta)
+        if self.kernel == "squared exponential":
+            kernel = SquaredExponential((self.length,))
+        return (Term(self.descriptor, kernel, True, self.delta, self.n_sparse, self.sparse_method), *self.terms)
+
+    @property
+    def sigmas(self) -> Sigmas:
+        """The noise of structures of which nothing else is said."""
+        return Sigmas(self.energy_sigma, self.force_sigma, self.virial_sigma)
 
     @property
     def fitted(self) -> bool:
@@ -138,7 +199,14 @@ class GAP(LocalPotential):
         """Sparse points in use; fewer than asked for where the data have no more distinct environments."""
         return len(self.weights_)
 
-    def fit(self, train: Dataset, progress: Progress = silent, *, groups: Mapping[str, Any] | None = None) -> Self:
+    def fit(
+        self,
+        train: Dataset,
+        progress: Progress = silent,
+        *,
+        groups: Mapping[str, Sigmas] | None = None,
+        sigmas: Sequence[Sigmas | None] | None = None,
+    ) -> Self:
         """Learn from energies, forces and stresses, as far as the data set has them.
 
         Parameters
@@ -147,173 +215,126 @@ class GAP(LocalPotential):
             Structures with references; each known energy, force and stress is an equation.
         progress
             Called before every structure; it may raise `Cancelled`, and then the potential is as it was before.
+        groups
+            `Sigmas` of groups of the data set; others have `energy_sigma`, `force_sigma` and `virial_sigma`.
+        sigmas
+            `Sigmas` of each structure, before those of its group; None for one that has none of its own. See
+            `configuration_sigmas`.
 
         Raises
         ------
+        TypeError
+            If something else than `Sigmas` is given.
         ValueError
-            If there is no energy to fit to, or an element the descriptor does not know.
+            If there is no energy to fit to, an element a descriptor does not know, or a group that the data set does
+            not have.
         """
-        if not np.isfinite(train.energies).any():
-            raise ValueError("`train`: expected at least one structure with a reference energy, got none")
-        self.descriptor.check_species(train.structures)
+        self.check_data(train)
         given = self.checked_groups(train, groups)
+        sigmas_s = sigmas_of(train, self.sigmas, given, sigmas)
         progress(0.0, "compiling the kernels and describing the environments")
-        kernel = self._choose_sparse_points(train, part(progress, 0.0, 0.15))
-        prior_mm = _upper_cholesky(kernel.between_sparse_points(), self.delta**2)
+        process = self.sparse_process(train, part(progress, 0.0, 0.25))
         offsets = least_squares_offsets(train, self.descriptor.species)
-        equations = TriangularLeastSquares(kernel.size)
-        equations.add(prior_mm, np.zeros(kernel.size))
-        for index, atoms in enumerate(train.structures):
-            progress(0.15 + 0.8 * index / len(train), f"structure {index + 1} of {len(train)}")
-            A, b = self._equations(kernel, offsets, train, index, atoms)
-            equations.add(A, b)
-        progress(0.95, "solving")
-        weights, posterior_mm = equations.solve()
-        self.groups_, self.offsets_, self.weights_, self._kernel = given, offsets, weights, kernel
-        self._prior_mm, self._posterior_mm = prior_mm, posterior_mm
+        found = solved(process, train, offsets, self.descriptor.species, sigmas_s, part(progress, 0.25, 1.0))
+        self.keep(process, found, offsets, given)
         progress(1.0, "fitted")
         return self
 
-    def _choose_sparse_points(self, train: Dataset, progress: Progress) -> EnvironmentKernel:
-        units: list[Array] = []
-        species: list[IntArray] = []
-        for batch in batches(train.structures):
-            progress(sum(len(unit) for unit in units) / max(1, int(train.n_atoms.sum())), "describing the environments")
-            features = self.descriptor.compute(batch)
-            units.append(normalised(features.values)[0])
-            species.append(self.descriptor.species_of(features.pairs.numbers_n))
-        unit_nf, species_n = np.concatenate(units), np.concatenate(species)
-        chosen = self._select(unit_nf, species_n)
-        return EnvironmentKernel(unit_nf[chosen], species_n[chosen], self.zeta, self.delta)
+    def keep(self, process: SparseProcess, found: Solved, offsets_z: Array, groups: Mapping[str, Sigmas]) -> None:
+        """Take what has been learnt."""
+        self.groups_, self.offsets_, self.weights_, self._process = dict(groups), offsets_z, found.weights_m, process
+        self._prior_mm, self._posterior_mm = found.prior_mm, found.posterior_mm
+        self.log_likelihood_ = found.log_likelihood
 
-    def _select(self, unit_nf: Array, species_n: IntArray) -> IntArray:
-        """Sparse points of each species, in proportion to its environments but at least one."""
-        rng = np.random.default_rng(self.seed)
-        chosen = []
-        for z in np.unique(species_n):
-            rows = np.flatnonzero(species_n == z)
-            wanted = min(len(rows), max(1, round(self.n_sparse * len(rows) / len(unit_nf))))
-            chosen.append(rows[self._select_rows(unit_nf[rows], wanted, rng)])
-        return np.concatenate(chosen)
+    def check_data(self, train: Dataset) -> None:
+        """Raise a ValueError where there is no energy to fit to, or an element a descriptor does not know."""
+        if not np.isfinite(train.energies).any():
+            raise ValueError("`train`: expected at least one structure with a reference energy, got none")
+        for term in self.all_terms:
+            term.descriptor.check_species(train.structures)
 
-    def _select_rows(self, unit_nf: Array, wanted: int, rng: np.random.Generator) -> IntArray:
-        if self.sparse_method == "farthest points":
-            return farthest_points(unit_nf, wanted)
-        picked = (
-            leverage_points(unit_nf, wanted, rng)
-            if self.sparse_method == "CUR"
-            else np.sort(rng.permutation(len(unit_nf))[:wanted])
-        )
-        return picked[
-            np.sort(farthest_points(unit_nf[picked], wanted))
-        ]  # without the doubles, which would be one equation twice
-
-    def _equations(
-        self, kernel: EnvironmentKernel, offsets: Array, train: Dataset, index: int, atoms: Atoms
-    ) -> tuple[Array, Array]:
-        """What one structure says of the weights, each equation divided by its noise."""
-        energy, forces, stress = train.energies[index], train.forces[index], train.stresses[index]
-        features = self.descriptor.compute(atoms)
-        species_n = self.descriptor.species_of(features.pairs.numbers_n)
-        rows, targets = [np.empty((0, kernel.size))], [np.empty(0)]
-        root_n = np.sqrt(len(atoms))
-        if np.isfinite(energy):
-            sums_m = kernel.values(features.values, species_n).sum(axis=0)
-            target = energy - offsets_of(features.pairs.numbers_n, self.descriptor.species, offsets).sum()
-            rows.append(sums_m[None, :] / (self.energy_sigma * root_n))
-            targets.append(np.array([target / (self.energy_sigma * root_n)]))
-        has_stress = bool(np.isfinite(stress).all())
-        if forces is not None or has_stress:
-            slope_pcm = kernel.pair_slopes(features, species_n)
-            if forces is not None:
-                known = np.isfinite(forces).ravel()
-                rows.append(features.pairs.forces(slope_pcm).reshape(-1, kernel.size)[known] / self.force_sigma)
-                targets.append(forces.ravel()[known] / self.force_sigma)
-            if has_stress:
-                scale = self.virial_sigma * root_n
-                rows.append(virials_of(features.pairs, slope_pcm) / scale)
-                targets.append(-stress * atoms.get_volume() / scale)
-        return np.concatenate(rows), np.concatenate(targets)
+    def sparse_process(self, train: Dataset, progress: Progress = silent) -> SparseProcess:
+        """The process with sparse points chosen among the environments, pairs and triplets of a data set."""
+        terms, rng = self.all_terms, np.random.default_rng(self.seed)
+        kernels = []
+        for t, term in enumerate(terms):
+            kernels.append(sparse_kernel(term, train, rng, part(progress, t / len(terms), (t + 1) / len(terms))))
+        return SparseProcess(tuple(term.descriptor for term in terms), tuple(kernels))
 
     @property
     def reach(self) -> float:
         """Distance beyond which no neighbour counts, Å."""
-        return self.descriptor.reach
+        return max(term.descriptor.reach for term in self.all_terms)
 
     def local_energies(self, pairs: Pairs) -> Array:
         """Energies of the centres of a neighbour list that reaches at least to `reach`, eV, without derivatives."""
-        species_n = self.descriptor.species_of(pairs.numbers_n)
-        values_nf = self.descriptor.compute_pairs(pairs).values
-        local_n = self._kernel.energies(values_nf, species_n, self.weights_)[0]
+        local_n = self._process.energies(pairs, self.weights_)
         return local_n + offsets_of(pairs.numbers_n, self.descriptor.species, self.offsets_)
 
     def evaluate_pairs(
-        self,
-        structures: Sequence[Atoms],
-        pairs: Pairs,
-        energy_std: bool = False,
-        atom_std: bool = False,  # noqa: ARG002 - has none
+        self, structures: Sequence[Atoms], pairs: Pairs, energy_std: bool = False, atom_std: bool = False
     ) -> Prediction:
         """Predict from a neighbour list of the structures that reaches at least to `reach`; see `evaluate`."""
-        self.descriptor.check_species(structures)
-        features = self.descriptor.compute_pairs(pairs)
-        species_n = self.descriptor.species_of(pairs.numbers_n)
-        local_n, slope_nf = self._kernel.energies(features.values, species_n, self.weights_)
+        self._process.check_species(structures)
+        local_n, gradient = self._process.gradient(pairs, self.weights_)
         local_n += offsets_of(pairs.numbers_n, self.descriptor.species, self.offsets_)
-        gradient = features.pull_back(slope_nf)
-        energy_std_s = self._energy_std(features, species_n) if energy_std else None
-        return summed(structures, pairs, local_n, gradient, energy_std_s)
+        prediction = summed(structures, pairs, local_n, gradient)
+        if energy_std:
+            prediction = replace(prediction, energy_std=self._energy_std(pairs, atoms=False))
+        if atom_std:
+            local_std_n = self._energy_std(pairs, atoms=True)
+            force_std = tuple(self._force_std(own) for _, own in by_structures(pairs))
+            edges = pairs.first_atom_s[1:-1]
+            prediction = replace(prediction, local_energy_std=tuple(np.split(local_std_n, edges)), force_std=force_std)
+        return prediction
 
-    def _energy_std(self, features: Features, species_n: IntArray) -> Array:
-        sums_sm = np.zeros((features.pairs.n_structures, self._kernel.size))
-        np.add.at(sums_sm, features.structure_r, self._kernel.values(features.values, species_n))
-        prior_s = self._kernel.self_sums(features, species_n)
-        explained = solve_triangular(self._prior_mm, sums_sm.T, trans="T")
-        left = solve_triangular(self._posterior_mm, sums_sm.T, trans="T")
-        variance = prior_s - np.einsum("ms,ms->s", explained, explained) + np.einsum("ms,ms->s", left, left)
-        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+    def _energy_std(self, pairs: Pairs, atoms: bool) -> Array:
+        return deviation(*energy_sums(self._process, pairs, atoms), self._prior_mm, self._posterior_mm)
+
+    def _force_std(self, pairs: Pairs) -> Array:
+        """Standard deviations of the forces of one structure, eV/Å, shape (atoms, 3)."""
+        columns_nm = self._process.derivative_columns(pairs)[0].reshape(-1, self._process.size)
+        prior_n = prior_of_forces(self._process, pairs).ravel()
+        return deviation(prior_n, columns_nm, self._prior_mm, self._posterior_mm).reshape(-1, 3)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What has to be saved: plain values for JSON, and arrays."""
         plain = {
             "hyperparameters": self.hyperparameters(),
-            "descriptor": {
-                "class": type(self.descriptor).__name__,
-                "hyperparameters": self.descriptor.hyperparameters(),
-            },
+            "descriptor": plain_of(self.descriptor),
+            "terms": [term.plain() for term in self.terms],
         }
         arrays = {
             "offsets_z": self.offsets_,
             "weights_m": self.weights_,
-            "sparse_mf": self._kernel.sparse_mf,
-            "species_m": self._kernel.species_m.astype(float),
             "prior_mm": self._prior_mm,
             "posterior_mm": self._posterior_mm,
+            "log_likelihood": np.array(self.log_likelihood_),
         }
+        for t, kernel in enumerate(self._process.kernels):
+            arrays[_numbered("sparse_mf", t)] = kernel.sparse_mf
+            arrays[_numbered("species_m", t)] = kernel.kind_m.astype(float)
+            if isinstance(kernel.kernel, SquaredExponential):
+                arrays[_numbered("length_f", t)] = np.array(kernel.kernel.length)
         return plain, arrays
 
     @classmethod
     def from_state(cls, plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         """The potential that `state` came from."""
-        kind = descriptors.REGISTRY[plain["descriptor"]["class"]]
-        descriptor = kind(**plain["descriptor"]["hyperparameters"])
-        if not isinstance(descriptor, LocalDescriptor):
-            raise ValueError(f"a {cls.__name__} stands on a local descriptor, not on {kind.__name__}")
-        potential = cls(descriptor, **plain["hyperparameters"])
-        potential.offsets_ = arrays["offsets_z"]
-        potential.weights_ = arrays["weights_m"]
-        species_m = arrays["species_m"].astype(np.int64)
-        potential._kernel = EnvironmentKernel(arrays["sparse_mf"], species_m, potential.zeta, potential.delta)
+        terms = [Term.from_plain(term) for term in plain.get("terms", ())]
+        potential = cls(descriptor_from(plain["descriptor"]), **plain["hyperparameters"], terms=terms)
+        kernels = []
+        for t, term in enumerate(potential.all_terms):
+            kernel = term.resolved(arrays.get(_numbered("length_f", t), np.empty(0)))
+            kind_m = arrays[_numbered("species_m", t)].astype(np.int64)
+            kernels.append(SparseKernel(kernel, term.delta, arrays[_numbered("sparse_mf", t)], kind_m))
+        potential._process = SparseProcess(tuple(term.descriptor for term in potential.all_terms), tuple(kernels))
+        potential.offsets_, potential.weights_ = arrays["offsets_z"], arrays["weights_m"]
         potential._prior_mm, potential._posterior_mm = arrays["prior_mm"], arrays["posterior_mm"]
+        potential.log_likelihood_ = float(arrays.get("log_likelihood", np.array(np.nan)))
         return potential
 
 
-def _upper_cholesky(kernel_mm: Array, variance: float) -> Array:
-    """U with UᵀU = K + jitter; more jitter only where rounding has made K indefinite."""
-    jitter = JITTER * variance
-    for _ in range(5):
-        try:
-            return np.asarray(cholesky(kernel_mm + jitter * np.eye(len(kernel_mm)), lower=False, check_finite=False))
-        except LinAlgError:
-            jitter *= 10
-    raise ValueError("the kernel between sparse points is singular; choose fewer with `n_sparse` or a larger `zeta`")
+def _numbered(name: str, term: int) -> str:
+    """Name of an array of a term; without a number for the first, as when there was one."""
+    return f"{name}_{term}" if term else name

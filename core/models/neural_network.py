@@ -15,7 +15,7 @@ from potscope.core.dataset import Dataset
 from potscope.core.descriptors import LocalDescriptor
 from potscope.core.features import Features
 from potscope.core.hyperparameters import hyperparameter
-from potscope.core.models.base import LocalPotential, batches
+from potscope.core.models.base import LocalPotential, batches, learnt_from
 from potscope.core.models.committee import Committee, Plan
 from potscope.core.models.feature_scaling import SCALINGS, FeatureScaling, OutOfRange
 from potscope.core.models.group_weights import Weights, settings_of
@@ -287,7 +287,8 @@ penalty, whitening, members, restarts, learning_rate, batch_size, seed
         values: list[Array] = []
         for batch in batches(train.structures):
             progress(len(values) / len(train), "describing the environments")
-            features = self.descriptor.compute(batch)
+            with learnt_from(train.ids[len(values) : len(values) + len(batch)]):
+                features = self.descriptor.compute(batch)
             values += np.split(features.values, features.first_row_s[1:-1])
         numbers_n = np.concatenate([atoms.numbers for atoms in train.structures])
         return values, self.descriptor.species_of(numbers_n)

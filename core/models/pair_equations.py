@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 from potscope.core._types import Array, BoolArray, IntArray
 from potscope.core.dataset import Dataset
 from potscope.core.descriptors.base import species_positions
-from potscope.core.models.base import batches
+from potscope.core.models.base import batches, learnt_from
 from potscope.core.models.group_weights import Weights
 from potscope.core.models.local_energies import VOIGT
 from potscope.core.models.offsets import compositions
@@ -101,7 +101,8 @@ class PairEquations:
         for structures in batches(train.structures):
             progress(first / len(train), "finding the pairs")
             chosen = slice(first, first + len(structures))
-            batch, target = _batch_of(train[chosen], species, weights_s[chosen], energy.cutoff)
+            with learnt_from(train.ids[chosen]):
+                batch, target = _batch_of(train[chosen], species, weights_s[chosen], energy.cutoff)
             self._batches.append(batch)
             targets.append(target)
             first += len(structures)

@@ -250,6 +250,6 @@ def _search(equations: PairEquations, form: PairForm, start_kq: Array, progress:
         bounds=(bounds[0], bounds[1]),
         ftol=CONVERGED,
         xtol=CONVERGED,
-        gtol=None,
+        gtol=CONVERGED,
         max_nfev=MOST_STEPS,
     )

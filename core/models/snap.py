@@ -15,7 +15,8 @@ from potscope.core.dataset import Dataset
 from potscope.core.descriptors import LocalDescriptor
 from potscope.core.features import Features, Gradient
 from potscope.core.hyperparameters import hyperparameter
-from potscope.core.models.base import LocalPotential
+from potscope.core.models.base import LocalPotential, learnt_from
+from potscope.core.models.extrapolation import ActiveSets
 from potscope.core.models.group_weights import Weights, settings_of
 from potscope.core.models.least_squares import TriangularLeastSquares
 from potscope.core.models.linear_solvers import Reduced, Solution, automatic_relevance, least_squares, ridge
@@ -54,6 +55,10 @@ class SNAP(LocalPotential):
 
     .. math:: \sigma_E = s\,\sqrt{\mathbf x^{\mathsf T} (\mathbf R^{\mathsf T}\mathbf R)^{-1}\mathbf x} .
 
+    It is the same for a local energy, with the features of one atom, and for a component of a force, with their
+    derivatives. The extrapolation grade of an atom compares its environment with those of the data, whatever their
+    references are; see `ActiveSets`.
+
     Parameters
     ----------
     descriptor
@@ -75,10 +80,15 @@ class SNAP(LocalPotential):
     M. A. Wood, A. P. Thompson, J. Chem. Phys. 148, 241721 (2018), for the quadratic one. doi:10.1063/1.5017641
 
     A. Rohskopf et al., J. Open Source Softw. 8, 5118 (2023). doi:10.21105/joss.05118
+
+    E. V. Podryabinkin, A. V. Shapeev, Comput. Mater. Sci. 140, 171 (2017), for the grade.
+    doi:10.1016/j.commatsci.2017.08.031
     """
 
     title: ClassVar[str] = "Linear potential (SNAP)"
     has_energy_std: ClassVar[bool] = True
+    has_atom_std: ClassVar[bool] = True
+    has_extrapolation: ClassVar[bool] = True
     group_settings: ClassVar = Weights
 
     descriptor: LocalDescriptor
@@ -103,6 +113,7 @@ class SNAP(LocalPotential):
     groups_: dict[str, Weights] = field(init=False, repr=False)
     coefficients_: Array = field(init=False, repr=False)
     _spread_kk: Array = field(init=False, repr=False)
+    _active: ActiveSets | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
@@ -155,13 +166,16 @@ class SNAP(LocalPotential):
         n_columns = len(offsets_z) * (1 + len(self.descriptor.names))
         equations = TriangularLeastSquares(n_columns)
         for index in range(len(train)):
-            progress(0.9 * index / len(train), f"structure {index + 1} of {len(train)}")
-            equations.add(*self._equations(train, index, offsets_z, weights_s[index]))
-        progress(0.9, "solving")
-        solution = self._solve(equations.reduced(), part(progress, 0.9, 1.0))
+            progress(0.8 * index / len(train), f"structure {index + 1} of {len(train)}")
+            with learnt_from([train.ids[index]]):
+                equations.add(*self._equations(train, index, offsets_z, weights_s[index]))
+        progress(0.8, "solving")
+        solution = self._solve(equations.reduced(), part(progress, 0.8, 0.9))
+        active = ActiveSets.of(train.structures, self.descriptor, part(progress, 0.9, 1.0))
         coefficients = solution.w_k.reshape(len(offsets_z), -1)
         coefficients[:, 0] += offsets_z
-        self.groups_, self.coefficients_, self._spread_kk = given, coefficients, solution.spread_kk
+        self.groups_, self.coefficients_ = given, coefficients
+        self._spread_kk, self._active = solution.spread_kk, active
         progress(1.0, "fitted")
         return self
 
@@ -235,7 +249,7 @@ class SNAP(LocalPotential):
         return np.concatenate(rows), np.concatenate(targets)
 
     def _derivatives(self, features: Features, species_n: IntArray) -> tuple[Array, Array]:
-        """Forces, shape (atoms, 3, columns), and virials, shape (6, columns), of each column of one structure."""
+        """Forces, shape (atoms, 3, columns), and virials, shape (6, columns), of each column, of all structures."""
         pairs = features.pairs
         n_species, n_features = len(self.descriptor.species), features.values.shape[1]
         forces_nczk = np.zeros((pairs.n_atoms, 3, n_species, 1 + n_features))
@@ -264,7 +278,23 @@ class SNAP(LocalPotential):
         linear = features.pull_back(slope_nf)
         total = Gradient(linear.forces + core.forces, linear.virials + core.virials)
         std_s = np.linalg.norm(self._sums(features, species_n) @ self._spread_kk, axis=1) if energy_std else None
-        return summed(structures, pairs, linear_n + core_n, total, std_s)
+        of_atoms = self._of_atoms(features, species_n) if atom_std else {}
+        return summed(structures, pairs, linear_n + core_n, total, std_s, **of_atoms)
+
+    def _of_atoms(self, features: Features, species_n: IntArray) -> dict[str, Array | None]:
+        """Standard deviations of local energies and forces, and extrapolation grades where active sets are known."""
+        forces_nck, _ = self._derivatives(features, species_n)
+        spread_zkj = self._spread_kk.reshape(len(self.descriptor.species), -1, len(self._spread_kk))
+        energy_n = np.empty(len(species_n))
+        for z in np.unique(species_n):
+            own = species_n == z
+            spread_nj = spread_zkj[z, 0] + features.values[own] @ spread_zkj[z, 1:]
+            energy_n[own] = np.linalg.norm(spread_nj, axis=1)
+        return {
+            "local_energy_std": energy_n,
+            "force_std": np.linalg.norm(forces_nck @ self._spread_kk, axis=2),
+            "extrapolation": None if self._active is None else self._active.grades(features.values, species_n),
+        }
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What has to be saved: plain values for JSON, and arrays."""
@@ -275,7 +305,8 @@ class SNAP(LocalPotential):
                 "hyperparameters": self.descriptor.hyperparameters(),
             },
         }
-        return plain, {"coefficients_zk": self.coefficients_, "spread_kk": self._spread_kk}
+        arrays = {"coefficients_zk": self.coefficients_, "spread_kk": self._spread_kk}
+        return plain, arrays if self._active is None else {**arrays, "active_zkk": self._active.rows_zkk}
 
     @classmethod
     def from_state(cls, plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
@@ -289,4 +320,6 @@ class SNAP(LocalPotential):
         if arrays["coefficients_zk"].shape != shape:
             raise ValueError(f"expected coefficients of shape {shape}, got {arrays['coefficients_zk'].shape}")
         potential.coefficients_, potential._spread_kk = arrays["coefficients_zk"], arrays["spread_kk"]
+        if "active_zkk" in arrays:  # older files have none
+            potential._active = ActiveSets(arrays["active_zkk"])
         return potential

@@ -18,7 +18,7 @@ from potscope.core.descriptors import Descriptor
 from potscope.core.descriptors.base import check_species
 from potscope.core.hyperparameters import hyperparameter
 from potscope.core.kernels import Kernel, Laplacian, SquaredExponential, feature_distance
-from potscope.core.models.base import Potential, batches
+from potscope.core.models.base import Potential, batches, learnt_from
 from potscope.core.models.offsets import compositions, least_squares_offsets
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
@@ -177,11 +177,8 @@ class StructureKernelPotential(Potential):
         done = 0
         for batch in batches(train.structures):
             progress(done / len(train), "describing the structures")
-            try:
+            with learnt_from(train.ids[done : done + len(batch)]):
                 found.append(self.descriptor.compute(batch).values)
-            except ValueError as error:
-                last = done + len(batch) - 1
-                raise ValueError(f"`train`, among structures {done} to {last}, counted from {done}: {error}") from error
             done += len(batch)
         return np.concatenate(found)
 

@@ -10,7 +10,7 @@ from scipy.linalg import block_diag
 from potscope.core import Dataset
 from potscope.core.descriptors import SOAP
 from potscope.core.kernels import polynomial_kernel
-from potscope.core.models import GAP, gap
+from potscope.core.models import GAP, gap_process
 from potscope.core.models.least_squares import TriangularLeastSquares
 
 SOAP_SI = SOAP(species=["Si"], cutoff=4.0, n_max=4, l_max=3)
@@ -43,6 +43,11 @@ def make(**chosen) -> GAP:
     return GAP(SOAP_SI, **{**settings, **chosen})
 
 
+def sparse_points(potential: GAP) -> np.ndarray:
+    (kernel,) = potential._process.kernels
+    return kernel.sparse_mf
+
+
 def total_kernel(first, second) -> np.ndarray:
     a, b = SOAP_SI.compute(first).values, SOAP_SI.compute(second).values
     return np.array(
@@ -57,7 +62,7 @@ def total_kernel(first, second) -> np.ndarray:
 
 
 def test_with_all_environments_as_sparse_points_it_is_the_dense_process(monkeypatch) -> None:
-    monkeypatch.setattr(gap, "JITTER", 1e-13)
+    monkeypatch.setattr(gap_process, "JITTER", 1e-13)
     train, fresh = structures(6, 0, forces=False), structures(4, 1, forces=False)
     data = Dataset.from_structures(train)
     potential = make().fit(data)
@@ -78,7 +83,7 @@ def test_forces_and_stresses_count_as_derivatives_of_the_same_process() -> None:
     train = structures(3, 2, forces=True)
     data = Dataset.from_structures(train)
     potential = make(n_sparse=6, zeta=1.0).fit(data)
-    Q = potential._kernel.sparse_mf
+    Q = sparse_points(potential)
 
     def sums(atoms) -> np.ndarray:
         return DELTA**2 * polynomial_kernel(SOAP_SI.compute(atoms).values, Q, 1.0).sum(axis=0)
@@ -110,18 +115,18 @@ def test_forces_and_stresses_count_as_derivatives_of_the_same_process() -> None:
             targets.append(-data.stresses[index][voigt] * atoms.get_volume())
             sigmas.append(VIRIAL_SIGMA * np.sqrt(2))
     L, y, sigma = np.array(rows), np.array(targets), np.array(sigmas)
-    K = DELTA**2 * polynomial_kernel(Q, Q, 1.0) + gap.JITTER * DELTA**2 * np.eye(len(Q))
+    K = DELTA**2 * polynomial_kernel(Q, Q, 1.0) + gap_process.JITTER * DELTA**2 * np.eye(len(Q))
     A = np.concatenate([L / sigma[:, None], np.linalg.cholesky(K).T])
     expected = np.linalg.lstsq(A, np.concatenate([y / sigma, np.zeros(len(Q))]), rcond=None)[0]
     np.testing.assert_allclose(L @ potential.weights_, L @ expected, atol=1e-4 * np.abs(y).max())
 
 
-@pytest.mark.parametrize("method", ["farthest points", "CUR", "random"])
+@pytest.mark.parametrize("method", ["farthest points", "CUR", "uniform", "random"])
 def test_sparse_points_are_distinct_environments_of_the_data(method) -> None:
     train = structures(10, 3, forces=False) * 2
     potential = make(sparse_method=method, n_sparse=12).fit(Dataset.from_structures(train))
     assert 4 <= potential.n_sparse_ <= 12
-    Q = potential._kernel.sparse_mf
+    Q = sparse_points(potential)
     assert len(np.unique(Q.round(10), axis=0)) == len(Q)
     everything = SOAP_SI.compute(train).values
     unit = everything / np.linalg.norm(everything, axis=1)[:, None]
@@ -140,11 +145,11 @@ def test_elements_are_learnt_apart() -> None:
     potential = GAP(SOAP(species=["Si", "C"], cutoff=4.0, n_max=3, l_max=2), n_sparse=8).fit(
         Dataset.from_structures(made)
     )
-    kernel = potential._kernel
-    assert sorted(set(kernel.species_m.tolist())) == [0, 1]
+    (kernel,) = potential._process.kernels
+    assert sorted(set(kernel.kind_m.tolist())) == [0, 1]
     K = kernel.between_sparse_points()
-    split = [K[np.ix_(kernel.species_m == z, kernel.species_m == z)] for z in (0, 1)]
-    order = np.argsort(kernel.species_m, kind="stable")
+    split = [K[np.ix_(kernel.kind_m == z, kernel.kind_m == z)] for z in (0, 1)]
+    order = np.argsort(kernel.kind_m, kind="stable")
     np.testing.assert_array_equal(K[np.ix_(order, order)], block_diag(*split))
 
 

@@ -97,6 +97,9 @@ def test_it_learns(cls, fitted) -> None:
     prediction = fitted[cls.__name__].predict(fresh)
     error = np.abs(prediction.energies - fresh.energies) / fresh.n_atoms
     spread = np.abs(fresh.energies - fresh.energies.mean()) / fresh.n_atoms
+    assert (prediction.local_energies is not None) == cls.extensive
+    for local, energy in zip(prediction.local_energies or (), prediction.energies, strict=cls.extensive):
+        assert local.sum() == pytest.approx(energy, rel=1e-12)
     if not cls.feels_positions:
         assert error.mean() < spread.mean()
         assert not np.concatenate(prediction.forces).any()
@@ -106,9 +109,6 @@ def test_it_learns(cls, fitted) -> None:
     forces = np.concatenate(prediction.forces) - np.concatenate(fresh.forces)
     assert np.sqrt((forces**2).mean()) < 0.25 * np.concatenate(fresh.forces).std()
     assert np.abs(prediction.stresses - fresh.stresses).mean() < 0.25 * fresh.stresses.std()
-    assert (prediction.local_energies is not None) == cls.extensive
-    for local, energy in zip(prediction.local_energies or (), prediction.energies, strict=cls.extensive):
-        assert local.sum() == pytest.approx(energy, rel=1e-12)
 
 
 @every_model
@@ -159,6 +159,38 @@ def test_one_structure_is_reproduced_when_the_noise_is_small(cls) -> None:
     assert prediction.energies[0] == pytest.approx(one.energies[0], abs=2e-3)
 
 
+EXACT_ENERGIES = {
+    "energy_sigma": 1e-5, "force_sigma": 1.0, "virial_sigma": 1.0,
+    "energy_weight": 1e6, "regularisation": 1e-12, "C": 1e7, "epsilon": 1e-6,
+}  # fmt: skip
+"""Hyperparameters with which energies count for everything, where a family has them."""
+
+
+@every_model
+def test_energies_that_count_for_everything_are_reproduced(cls) -> None:
+    """Two structures of one composition: no energies of the elements can do that."""
+    two = Dataset.from_structures([atoms for atoms in alloys(20, seed=3) if (atoms.numbers == 79).sum() == 1][:2])
+    assert len(two) == 2
+    chosen = {name: value for name, value in EXACT_ENERGIES.items() if name in declared(cls)}
+    error = make(cls, **chosen).fit(two).predict(two).energies - two.energies
+    if cls.feels_positions:
+        np.testing.assert_allclose(error, 0.0, atol=1e-3)
+    else:
+        assert error.sum() == pytest.approx(0.0, abs=1e-10)
+        assert np.abs(error).max() > 1e-2
+
+
+@every_model
+@pytest.mark.parametrize("derivatives", [True, False], ids=["with derivatives", "energies alone"])
+def test_structures_that_are_all_the_same_are_learnt(cls, derivatives) -> None:
+    same = Dataset.from_structures(alloys(1, seed=3) * 6)
+    if not derivatives:
+        same = replace(same, forces=(None,) * 6, stresses=np.full((6, 6), np.nan))
+    prediction = make(cls).fit(same).predict(same)
+    np.testing.assert_allclose(prediction.energies, same.energies, atol=1e-2)
+    assert np.isfinite(np.concatenate(prediction.forces)).all()
+
+
 @every_model
 def test_standard_deviations_grow_away_from_the_data(cls, fitted) -> None:
     data = data_of(cls)
@@ -190,8 +222,22 @@ def test_data_without_forces_or_stresses_will_do(cls) -> None:
     for atoms in structures[:3]:
         del atoms.arrays["REF_forces"]
     del structures[7].info["REF_energy"]
-    potential = make(cls).fit(Dataset.from_structures(structures))
+    data = Dataset.from_structures(structures)
+    potential = make(cls).fit(data)
     assert np.isfinite(potential.predict(structures).energies).all()
+    partly = data.forces[4].copy()
+    partly[2, 1] = np.nan
+    partly_known = replace(data, forces=(*data.forces[:4], partly, *data.forces[5:]))
+    assert np.isfinite(make(cls).fit(partly_known).predict(structures).energies).all()
+
+
+@every_model
+def test_energies_alone_will_do(cls) -> None:
+    data = data_of(cls)
+    bare = replace(data, forces=(None,) * len(data), stresses=np.full((len(data), 6), np.nan))
+    error = make(cls).fit(bare).predict(bare).energies - bare.energies
+    if cls.feels_positions:
+        assert np.abs(error).max() < 0.1 * np.ptp(bare.energies)
 
 
 @every_model
@@ -215,6 +261,26 @@ def test_bad_data_are_refused(cls, fitted) -> None:
     for wrong in ("SOAP", AverageSOAP(species=SPECIES) if cls.descriptor_scope == "atom" else SOAP(species=SPECIES)):
         with pytest.raises(TypeError, match="`descriptor`"):
             cls(wrong)
+
+
+@every_model
+def test_the_structure_that_is_at_fault_is_named(cls, fitted, monkeypatch) -> None:
+    monkeypatch.setattr("potscope.core.models.base.ATOMS_A_BATCH", 8)
+    potential = fitted[cls.__name__]
+    structures = alloys(6)
+    unknown = [*structures[:5], bulk("Si")]
+    with pytest.raises(ValueError, match=r"`structures`\[5\] has Si"):
+        potential.predict(unknown)
+    structures[3].positions[1, 2] = np.nan
+    with pytest.raises(ValueError, match=r"`structures`\[3\]: expected finite positions"):
+        potential.predict(structures)
+    if cls.feels_positions:
+        structures[3].positions[1] = structures[3].positions[2]
+        data = replace(Dataset.from_structures(structures), ids=("a", "b", "c", "d", "e", "f"))
+        with pytest.raises(ValueError, match="`train`, 'd': atoms 1 and 2 are at the same place"):
+            make(cls).fit(data)
+        with pytest.raises(ValueError, match=r"`structures`\[3\]: atoms 1 and 2 are at the same place"):
+            potential.predict(structures)
 
 
 @every_model

@@ -17,6 +17,7 @@ from potscope.core.dataset import Dataset
 from potscope.core.descriptors import REGISTRY as DESCRIPTORS
 from potscope.core.descriptors import SOAP, AverageSOAP, LocalDescriptor
 from potscope.core.dynamics import Frame, Unstable
+from potscope.core.hyperparameters import declared
 from potscope.core.local_updates import LocalConfiguration, LocalEnergies, Whole, configuration
 from potscope.core.models import REGISTRY, SNAP, Potential
 from potscope.core.models.base import LocalPotential
@@ -81,7 +82,8 @@ def fitted(cls: type[Potential]) -> Potential:
     if cls.descriptor_scope == "none":
         return cls().fit(data)
     kind = {"atom": SOAP, "structure": AverageSOAP}[cls.descriptor_scope]
-    return cls(kind(species=["Cu", "Au"], cutoff=4.0, n_max=3, l_max=2)).fit(data)
+    short = {"epochs": 20} if "epochs" in declared(cls) else {}
+    return cls(kind(species=["Cu", "Au"], cutoff=4.0, n_max=3, l_max=2), **short).fit(data)
 
 
 def test_a_harmonic_well_has_the_variance_kt_over_k() -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import zipfile
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.build import bulk
+from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from sklearn.linear_model import ARDRegression
 
-from potscope.core import Dataset, load
+from potscope.core import Dataset, batches, load
 from potscope.core.descriptors import Bispectrum
 from potscope.core.metrics import by_group, summary
-from potscope.core.models import SNAP, PotentialFileError, Weights, snap
+from potscope.core.models import SNAP, PotentialFileError, Weights, extrapolation, snap
+from potscope.core.models.extrapolation import ActiveSets, MaxVol
 from potscope.core.models.least_squares import TriangularLeastSquares
 from potscope.core.models.linear_solvers import Reduced, automatic_relevance, least_squares, ridge
 from potscope.core.progress import Cancelled
@@ -248,7 +252,8 @@ def test_standard_deviations_are_those_of_many_fits() -> None:
     exact = truth.predict(structures)
     weights = {"energy_weight": 4.0, "force_weight": 10.0, "stress_weight": 50.0}
     rng = np.random.default_rng(1)
-    energies, stds = [], []
+    found: dict[str, list[np.ndarray]] = {"energy": [], "local energy": [], "force": []}
+    stds: dict[str, list[np.ndarray]] = {name: [] for name in found}
     for _ in range(60):
         for s, atoms in enumerate(structures):
             n = len(atoms)
@@ -256,10 +261,90 @@ def test_standard_deviations_are_those_of_many_fits() -> None:
             atoms.info["REF_stress"] = exact.stresses[s] + rng.normal(0, 1 / 50, 6)
             atoms.arrays["REF_forces"] = exact.forces[s] + rng.normal(0, 1 / 10, (n, 3))
         potential = SNAP(SIC, solver="least squares", **weights).fit(Dataset.from_structures(structures))
-        prediction = potential.predict(fresh)
-        energies.append(prediction.energies)
-        stds.append(prediction.energy_std)
-    np.testing.assert_allclose(np.mean(stds, axis=0), np.std(energies, axis=0), rtol=0.35)
+        prediction = potential.predict(fresh, atom_std=True)
+        found["energy"].append(prediction.energies)
+        found["local energy"].append(np.concatenate(prediction.local_energies))
+        found["force"].append(np.concatenate(prediction.forces))
+        stds["energy"].append(prediction.energy_std)
+        stds["local energy"].append(np.concatenate(prediction.local_energy_std))
+        stds["force"].append(np.concatenate(prediction.force_std))
+    for name in found:
+        np.testing.assert_allclose(np.mean(stds[name], axis=0), np.std(found[name], axis=0), rtol=0.35)
+
+
+# -- extrapolation ----------------------------------------------------------------------------------------------------
+
+
+def test_on_a_line_the_active_set_is_its_ends() -> None:
+    """A species with one feature: the grade of x is that of the straight line through both ends."""
+    x = np.array([0.3, -0.2, 1.7, 0.9, -0.6, 1.1])
+    rows = np.column_stack([np.ones(6), x])
+    search = MaxVol(np.sqrt((rows**2).mean(axis=0)))
+    assert search.take(rows)
+    assert not search.take(rows)
+    assert sorted(search.rows_kk[:, 1]) == pytest.approx([-0.6, 1.7])
+    active = ActiveSets(search.rows_kk[None])
+    new = np.array([-0.6, 0.55, 1.7, 4.0])
+    expected = np.maximum(np.abs(new + 0.6), np.abs(1.7 - new)) / 2.3
+    np.testing.assert_allclose(active.grades(new[:, None], np.zeros(4, int)), expected, rtol=1e-9)
+
+
+def test_the_volume_is_that_of_no_single_exchange_more_and_close_to_the_largest() -> None:
+    rng = np.random.default_rng(2)
+    rows = rng.normal(size=(12, 3)) * [1.0, 100.0, 0.01]
+    search = MaxVol(np.sqrt((rows**2).mean(axis=0)))
+    for start in (0, 4, 8, 0, 4, 8, 0, 4, 8):
+        search.take(rows[start : start + 4])
+    volume = abs(np.linalg.det(search.rows_kk))
+    largest = max(abs(np.linalg.det(rows[list(three)])) for three in combinations(range(12), 3))
+    assert any(volume == pytest.approx(abs(np.linalg.det(rows[list(t)]))) for t in combinations(range(12), 3))
+    assert 0.5 * largest < volume <= largest * (1 + 1e-12)
+    for row, place in product(rows, range(3)):
+        exchanged = search.rows_kk.copy()
+        exchanged[place] = row
+        assert abs(np.linalg.det(exchanged)) <= volume * (1 + extrapolation.TOLERANCE) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("quadratic", [False, True])
+@pytest.mark.parametrize("most_bytes", [1e4, 1e8])
+def test_environments_of_the_data_have_grades_up_to_one_and_strange_ones_more(
+    monkeypatch, quadratic, most_bytes
+) -> None:
+    """However the data are cut into blocks, and also where features depend on each other, as quadratic ones do here."""
+    monkeypatch.setattr(
+        extrapolation, "features_in_batches", lambda *given: batches.features_in_batches(*given, most_bytes)
+    )
+    descriptor = dataclasses.replace(SIC, twojmax=2 if quadratic else 3, quadraticflag=quadratic)
+    data = Dataset.from_structures(labelled(known(), carbides(60)))
+    potential = SNAP(descriptor).fit(data)
+    grades = np.concatenate(potential.predict(data, atom_std=True).extrapolation)
+    assert 0.99 < grades.max() < 1 + extrapolation.TOLERANCE + 1e-6
+    near = np.concatenate(potential.predict(carbides(20, seed=7), atom_std=True).extrapolation)
+    assert np.median(near) < 1.5
+    strange = [bulk("SiC", "rocksalt", 3.2), bulk("Si", "fcc", 2.9), bulk("C", "bcc", 2.1)]
+    for grade_n in potential.predict(strange, atom_std=True).extrapolation:
+        assert grade_n.max() > 5
+
+
+def test_what_the_data_do_not_vary_in_and_species_they_do_not_have_are_far_outside() -> None:
+    crystal = bulk("Si", a=5.43)
+    data = Dataset.from_structures(labelled(known(), [crystal.copy() for _ in range(3)]))
+    potential = SNAP(SIC).fit(data)
+    assert potential.predict(crystal, atom_std=True).extrapolation[0] == pytest.approx(1.0, abs=1e-4)
+    shaken = crystal.copy()
+    shaken.rattle(0.05, seed=1)
+    assert potential.predict(shaken, atom_std=True).extrapolation[0].min() > 1e3
+    assert potential.predict(bulk("C"), atom_std=True).extrapolation[0].min() > 1e3
+
+
+def test_a_potential_without_active_sets_has_no_grades(tmp_path) -> None:
+    """As one from a file of before, or of coefficients alone."""
+    potential = known()
+    prediction = load(potential.save(tmp_path / "older.potscope")).predict(carbides(1), atom_std=True)
+    assert prediction.extrapolation is None
+    assert prediction.force_std is not None
+    with pytest.raises(PropertyNotImplementedError, match="extrapolation"):
+        potential.calculator().get_property("extrapolation", carbides(1)[0])
 
 
 # -- solvers ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,61 @@
+"""Physical checks of potentials: what dynamics and crystals ask of them, beside errors on a test set.
+
+Each is a function of a fitted potential, or of any ASE calculator, that returns numbers in a frozen dataclass;
+`report` runs all that apply.
+"""
+
+from __future__ import annotations
+
+from potscope.core.physics.common import Found, Quantity, Unrelaxed
+from potscope.core.physics.curves import DegeneratePairs, DimerCurve, Scan, degenerate_pairs, dimer_curve, scan
+from potscope.core.physics.defects import (
+    SurfaceEnergy,
+    VacancyFormation,
+    cut,
+    surface_energy,
+    vacancy_formation,
+    vacancy_of,
+)
+from potscope.core.physics.elasticity import ElasticConstants, elastic_constants
+from potscope.core.physics.equation_of_state import EquationOfState, Phases, at_volumes, equation_of_state, phases
+from potscope.core.physics.plan import CHECKS
+from potscope.core.physics.report import Report, Row, report
+from potscope.core.physics.smoothness import CutoffJump, Smoothness, cutoff_jump, smoothness
+from potscope.core.physics.vibrations import EnergyConservation, Phonons, energy_conservation, phonons
+
+__all__ = [
+    "CHECKS",
+    "CutoffJump",
+    "DegeneratePairs",
+    "DimerCurve",
+    "ElasticConstants",
+    "EnergyConservation",
+    "EquationOfState",
+    "Found",
+    "Phases",
+    "Phonons",
+    "Quantity",
+    "Report",
+    "Row",
+    "Scan",
+    "Smoothness",
+    "SurfaceEnergy",
+    "Unrelaxed",
+    "VacancyFormation",
+    "at_volumes",
+    "cut",
+    "cutoff_jump",
+    "degenerate_pairs",
+    "dimer_curve",
+    "elastic_constants",
+    "energy_conservation",
+    "equation_of_state",
+    "phases",
+    "phonons",
+    "report",
+    "scan",
+    "smoothness",
+    "surface_energy",
+    "vacancy_formation",
+    "vacancy_of",
+]
