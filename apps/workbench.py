@@ -22,6 +22,7 @@ from potscope.core import Dataset
 from potscope.explorer import style, work
 from potscope.explorer.session import Session
 from potscope.explorer.views import (
+    CompareView,
     DataView,
     DynamicsView,
     ExplainView,
@@ -37,7 +38,7 @@ from potscope.explorer.views.data import Source
 from potscope.explorer.views.layout import GRID_ONLY, card
 
 FIRST_SET = "silicon"
-FIT_TAB, PARITY_TAB, TABLE_TAB, EXPLAIN_TAB, DYNAMICS_TAB = range(5)
+FIT_TAB, PARITY_TAB, TABLE_TAB, COMPARE_TAB, EXPLAIN_TAB, DYNAMICS_TAB = range(6)
 
 LAYOUT = """
 :host {
@@ -171,6 +172,7 @@ def lay_out(session: Session) -> pmui.Page:
         ("Fit", FitView(session)),
         ("Parity", ParityView(session)),
         ("Table", TableView(session)),
+        ("Compare", CompareView(session)),
         ("Neighbours", ExplainView(session)),
         ("Molecular dynamics", DynamicsView(session)),
         sizing_mode="stretch_both",

@@ -34,6 +34,8 @@ HEADINGS = {
     "family": "family",
     "energy_mae": "energy MAE, meV/atom",
     "energy_rmse": "energy RMSE, meV/atom",
+    "total_energy_mae": "total energy MAE, meV",
+    "total_energy_rmse": "total energy RMSE, meV",
     "force_mae": "force MAE, meV/Å",
     "force_rmse": "force RMSE, meV/Å",
     "stress_mae": "stress MAE, meV/Å³",
@@ -41,8 +43,24 @@ HEADINGS = {
     "step_microseconds": "step, µs/atom",
     "n_parameters": "parameters",
     "energy_miscalibration_area": "miscalibration",
+    "energy_spearman": "rank correlation",
+    "energy_z_rms": "error over deviation",
     "error": "failed with",
 }
+THOUSANDTHS = ("mae", "rmse")
+SHOWN = (
+    "model",
+    "energy_mae",
+    "energy_rmse",
+    "force_mae",
+    "force_rmse",
+    "stress_mae",
+    "fit_seconds",
+    "step_microseconds",
+    "n_parameters",
+    "energy_miscalibration_area",
+    "error",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +76,7 @@ class Row:
     recipe
         Its hyperparameters, its descriptors' and the settings of groups, as `potscope.core.recipes` writes them.
     errors
-        `metrics.summary` of the test structures.
+        `metrics.summary` and `metrics.total_energies` of the test structures.
     group_errors, element_errors
         The same for each group and each element of the test structures.
     vector_errors
@@ -171,13 +189,20 @@ class Comparison:
                 lowest = value
         return tuple(front)
 
-    def markdown(self) -> str:
-        """The table for people: errors in thousandths of eV, columns without any number left out."""
+    def markdown(self, columns: Sequence[str] = SHOWN) -> str:
+        """A table for people, errors in thousandths of eV.
+
+        Parameters
+        ----------
+        columns
+            Names in the table, of those that `HEADINGS` has; what is unknown of all models is left out.
+        """
         table = self.table()
-        names = [name for name in HEADINGS if any(row.get(name) not in ("", None) for row in table)]
-        names = [name for name in names if not all(_is_nan(row.get(name)) for row in table)]
+        for name in columns:
+            check_choice("columns", name, HEADINGS)
+        names = [name for name in columns if not all(_is_nothing(row.get(name)) for row in table)]
         lines = [[HEADINGS[name] for name in names], ["---"] * len(names)]
-        lines += [[_shown(name, row.get(name, float("nan"))) for name in names] for row in table]
+        lines += [[_shown(name, row.get(name)) for name in names] for row in table]
         return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
     def save(self, path: str | Path) -> Path:
@@ -279,7 +304,7 @@ def _row(
         model=name,
         family=type(model).__name__,
         recipe=recipe,
-        errors=metrics.summary(test, found),
+        errors=metrics.summary(test, found) | metrics.total_energies(test, found),
         group_errors=metrics.by_group(test, found),
         element_errors=metrics.by_element(test, found),
         vector_errors=metrics.force_vectors(test, found),
@@ -356,15 +381,15 @@ def _made_with() -> dict[str, Any]:
     return found | {"processor": platform.processor() or platform.machine(), "threads": get_num_threads()}
 
 
-def _is_nan(value: object) -> bool:
-    return value is None or (isinstance(value, float) and np.isnan(value))
+def _is_nothing(value: object) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and np.isnan(value))
 
 
-def _shown(name: str, value: float | str) -> str:
-    if isinstance(value, str):
-        return value
-    if _is_nan(value):
+def _shown(name: str, value: float | str | None) -> str:
+    if value is None or _is_nothing(value):
         return ""
+    if isinstance(value, str):
+        return value.replace("|", "\\|").replace("\n", " ")
     if name == "n_parameters":
         return f"{int(value):,}"
-    return f"{1000 * value:.3g}" if name.split("_")[0] in metrics.QUANTITIES and "area" not in name else f"{value:.3g}"
+    return f"{1000 * value if name.endswith(THOUSANDTHS) else value:.3g}"

@@ -136,6 +136,14 @@ def force_vectors(dataset: Dataset, prediction: Prediction, threshold: float = 0
     }
 
 
+def total_energies(dataset: Dataset, prediction: Prediction) -> dict[str, float]:
+    """Errors of the energies of whole structures, as is usual for molecules: ``total_energy_mae``, ``…_rmse``, eV."""
+    _check_same(dataset, prediction)
+    known_s = np.isfinite(dataset.energies + prediction.energies)
+    errors = error_measures(dataset.energies[known_s], prediction.energies[known_s])
+    return {f"total_energy_{name}": errors[name] for name in ("mae", "rmse")}
+
+
 def taken(prediction: Prediction, indices: IntArray) -> Prediction:
     """The prediction of some of the structures."""
 

@@ -5,24 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from potscope.core.kernels import STRUCTURE_REGISTRY as KERNELS
+from potscope.explorer.comparing import REPEATS
 from potscope.explorer.session import Session
 
-WHAT = ("map", "fit", "dynamics", "explain")
+WHAT = ("map", "fit", "dynamics", "explain", "compare")
 
 
 def code(session: Session, what: str = "fit") -> str:
-    """A program that gives the map, the fit, the dynamics or the explanation of an environment of a session.
+    """A program that gives the map, the fit, the dynamics, the explanation of an environment or the comparison.
 
     Parameters
     ----------
     session
         The session.
     what
-        ``"map"``, ``"fit"``, ``"dynamics"`` or ``"explain"``; each program is complete.
+        One of `WHAT`; each program is complete.
     """
     if what not in WHAT:
         raise ValueError(f"`what`: expected one of {WHAT}, got {what!r}")
-    parts = {"map": [_map], "fit": [_fit], "dynamics": [_fit, _dynamics], "explain": [_explain]}[what]
+    parts = {
+        "map": [_map],
+        "fit": [_fit],
+        "dynamics": [_fit, _dynamics],
+        "explain": [_explain],
+        "compare": [_compare],
+    }[what]
     imports, lines = _data(session)
     for part in parts:
         more_imports, more_lines = part(session)
@@ -114,3 +121,32 @@ def _explain(session: Session) -> Part:
         "    print(neighbour, share)",
     ]
     return {_import_of(descriptor), "from potscope.core.explain import explain"}, lines
+
+
+def _compare(session: Session) -> Part:
+    comparing = session.comparing
+    candidates = {name: comparing.candidate(name) for name in comparing.offered() if name in comparing.chosen}
+    imports, models, groups = {"from potscope.core.comparison import compare"}, [], []
+    for name, candidate in candidates.items():
+        imports |= {_import_of(candidate.model), *map(_import_of, candidate.groups.values())}
+        if candidate.model.descriptor_scope != "none":
+            imports.add(_import_of(candidate.model.descriptor))
+        models.append(f"    {name!r}: {_written(candidate.model)},")
+        groups += [f"{name!r}: {dict(candidate.groups)!r}"] if candidate.groups else []
+    words = ", ".join(f"{name}={value!r}" for name, value in session.split_arguments().items())
+    arguments = ["models", "train", "test"]
+    arguments += [f"groups={{{', '.join(groups)}}}"] * bool(groups) + [f"repeats={REPEATS}"] * comparing.curves
+    return imports, [
+        "models = {", *models, "}",
+        f"train, test = data.split({words})",
+        f"comparison = compare({', '.join(arguments)})",
+        "print(comparison.markdown())",
+    ]  # fmt: skip
+
+
+def _written(model: Any) -> str:
+    """What makes an unfitted model."""
+    arguments = [f"{name}={value!r}" for name, value in model.hyperparameters().items()]
+    if model.descriptor_scope != "none":
+        arguments.insert(0, repr(model.descriptor))
+    return f"{type(model).__name__}({', '.join(arguments)})"

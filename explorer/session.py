@@ -19,12 +19,13 @@ import numpy as np
 import param
 
 from potscope import sample_data
-from potscope.core import Dataset
+from potscope.core import Dataset, Prediction
 from potscope.core.descriptors import REGISTRY as DESCRIPTORS
 from potscope.core.kernels import STRUCTURE_REGISTRY as KERNELS
 from potscope.core.models import REGISTRY as MODELS
 from potscope.core.reading import stem
 from potscope.explorer import work
+from potscope.explorer.comparing import Comparing
 from potscope.explorer.defaults import suggested
 from potscope.explorer.energies import EnergyZero
 from potscope.explorer.environment import Environment
@@ -42,8 +43,10 @@ if TYPE_CHECKING:
     from potscope.core.dynamics import Frame
 
 MAP_JOB, FIT_JOB, DYNAMICS_JOB, READ_JOB = "Map", "Fit", "Molecular dynamics", "Reading"
+UNCERTAINTY_JOB = "Uncertainty of atoms"
 
 ELEMENT, FORCE_ERROR, LOCAL_ENERGY, FORCE = "element", "force error", "local energy", "force"
+FORCE_STD, LOCAL_STD, EXTRAPOLATION = "force ±", "local energy ±", "extrapolation"
 GROUP, ENERGY, ENERGY_ERROR = "group", "energy", "energy error"
 
 MEV = 1000.0
@@ -97,6 +100,10 @@ class Session(param.Parameterized):
     structure_map = param.ClassSelector(class_=work.StructureMap, doc="Where each structure lies in the map.")
     fit = param.ClassSelector(class_=work.Fit, doc="The fitted model with its predictions and errors.")
 
+    of_atoms = param.ClassSelector(
+        class_=Prediction, doc="What the fit predicts, with the uncertainties of atoms; made once they are asked for."
+    )
+
     selected = param.Integer(default=0, bounds=(0, None), doc="The structure that every view shows or marks.")
     selected_atom = param.Integer(default=None, bounds=(0, None), doc="The atom marked in it.")
     colour_by = param.Selector(default=ELEMENT, objects=[ELEMENT], doc="What colours the atoms.")
@@ -128,6 +135,7 @@ class Session(param.Parameterized):
             **params,
         )
         self.environment = Environment(self, post)
+        self.comparing = Comparing(self)
         self._offer_colours()
 
     @property
@@ -210,6 +218,12 @@ class Session(param.Parameterized):
     def _find_energy_zero(self) -> None:
         self.energy_zero = EnergyZero.of(self.dataset)
 
+    @param.depends("dataset", watch=True, on_init=True)
+    def _draw_from_the_whole(self) -> None:
+        """Nothing can be drawn from groups of one."""
+        if max(self.dataset.group_sizes.values()) == 1:
+            self.split_by = "random"
+
     @property
     def shown_energies_s(self) -> Array:
         """Reference energies as they are shown, eV/atom; see `potscope.explorer.energies`."""
@@ -219,12 +233,10 @@ class Session(param.Parameterized):
     def _forget_what_no_longer_applies(self) -> None:
         self.jobs.cancel()
         self._incoming = []
-        alone = max(self.dataset.group_sizes.values()) == 1  # nothing can be drawn from groups of one
         with param.parameterized.batch_call_watchers(self):
             self.param.update(
-                structure_map=None, fit=None, selected=0, selected_atom=None, trajectory=[], frame=0,
+                structure_map=None, fit=None, of_atoms=None, selected=0, selected_atom=None, trajectory=[], frame=0,
                 showing="structure", colour_by=ELEMENT, map_colour=GROUP,
-                split_by="random" if alone else self.split_by,
             )  # fmt: skip
             self.groups.values = {}
             self._offer_colours()
@@ -356,7 +368,9 @@ class Session(param.Parameterized):
 
     def _install_fit(self, fit: work.Fit) -> None:
         self._fits = fit.number
-        self.param.update(fit=fit, trajectory=[], frame=0, showing="structure")
+        self.jobs.cancel(UNCERTAINTY_JOB)
+        self.param.update(fit=fit, of_atoms=None, trajectory=[], frame=0, showing="structure")
+        self._ask_for_uncertainties()
 
     @param.depends("fit", watch=True)
     def _offer_colours(self) -> None:
@@ -366,6 +380,8 @@ class Session(param.Parameterized):
         if self.fit is not None:
             atoms += [FORCE_ERROR] * known_forces
             atoms += [LOCAL_ENERGY] * (self.fit.prediction.local_energies is not None)
+            atoms += [FORCE_STD, LOCAL_STD] * self.fit.model.has_atom_std
+            atoms += [EXTRAPOLATION] * self.fit.model.has_extrapolation
             points += [ENERGY_ERROR] + [FORCE_ERROR] * known_forces
         atoms += [FORCE] * known_forces
         points.insert(1, ENERGY)
@@ -374,6 +390,19 @@ class Session(param.Parameterized):
                 self.param[name].objects = objects
                 if getattr(self, name) not in objects:
                     setattr(self, name, objects[0])
+
+    @param.depends("colour_by", watch=True)
+    def _ask_for_uncertainties(self) -> None:
+        """Predict with the uncertainties of atoms, which may take long, once they are to be seen."""
+        fit, jobs = self.fit, self.jobs
+        wanted = self.colour_by in (FORCE_STD, LOCAL_STD, EXTRAPOLATION) and self.of_atoms is None
+        if fit is None or not wanted or UNCERTAINTY_JOB in (jobs.title, *jobs.waiting):
+            return
+        jobs.start(
+            UNCERTAINTY_JOB,
+            lambda progress: fit.model.predict(fit.dataset, progress, atom_std=True),
+            lambda result: self.param.update(of_atoms=result),
+        )
 
     def saved_model(self) -> io.BytesIO:
         """The file of the fitted model, as `Potential.save` writes it."""
@@ -419,15 +448,16 @@ class Session(param.Parameterized):
         """The selected structure."""
         return self.dataset.structures[self.selected]
 
-    @param.depends("selected", "colour_by", "fit", "dataset", "showing")
+    @param.depends("selected", "colour_by", "fit", "of_atoms", "dataset", "showing")
     def atom_colours(self) -> AtomColours | None:
         """Numbers that colour the atoms of the selected structure; None for the colours of the elements."""
         if self.colour_by == ELEMENT or self.showing == "trajectory":
             return None
         name, unit, values = self._atom_values()
-        if values[self.selected] is None:
+        if not values or values[self.selected] is None:
             return None
         every_n = np.concatenate([value_n for value_n in values if value_n is not None])
+        every_n = every_n[np.isfinite(every_n)]
         low = float(np.quantile(every_n, 0.005)) if self.colour_by == LOCAL_ENERGY else 0.0
         high = float(f"{np.quantile(every_n, 0.995):.{4 if self.colour_by == LOCAL_ENERGY else 2}g}")
         limits = (low, high if high > low else low + 1.0)
@@ -438,10 +468,22 @@ class Session(param.Parameterized):
         if self.colour_by == FORCE or self.fit is None:
             forces = self.dataset.forces
             return "force", "eV/Å", [None if f_nc is None else np.linalg.norm(f_nc, axis=1) for f_nc in forces]
+        if self.colour_by in (FORCE_STD, LOCAL_STD, EXTRAPOLATION):
+            return self._uncertainties()
         local = self.fit.prediction.local_energies
         if self.colour_by == LOCAL_ENERGY and local is not None:
             return "local energy", "eV", local
         return "force error", "eV/Å", self.fit.force_error_n
+
+    def _uncertainties(self) -> tuple[str, str, Sequence[Array | None]]:
+        """As `_atom_values`; no values before they are known."""
+        found = self.of_atoms
+        if self.colour_by == EXTRAPOLATION:
+            return "extrapolation grade", "", () if found is None else found.extrapolation or ()
+        if self.colour_by == LOCAL_STD:
+            return "local energy ±", "eV", () if found is None else found.local_energy_std or ()
+        stds = () if found is None else found.force_std or ()
+        return "force ±", "eV/Å", [np.linalg.norm(std_nc, axis=1) for std_nc in stds]
 
     def trajectory_colours(self, frames: Sequence[Frame]) -> AtomColours | None:
         """Length of the force on each atom in some frames, shape (frames, atoms); None for the elements' colours."""

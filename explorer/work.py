@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from potscope.core import Dataset, Prediction
     from potscope.core._types import Array, IntArray
+    from potscope.core.calibration import Calibration
     from potscope.core.descriptors import Descriptor
     from potscope.core.dynamics import Frame
     from potscope.core.kernels import StructureKernel
@@ -112,6 +113,30 @@ class Fit:
     def energy_error_s(self) -> Array:
         """Predicted minus reference energy, eV/atom; NaN where the reference is unknown."""
         return (self.prediction.energies - self.dataset.energies) / self.dataset.n_atoms
+
+    @cached_property
+    def energy_std_s(self) -> Array | None:
+        """Standard deviation of the energy, eV/atom, where the model has one."""
+        std_s = self.prediction.energy_std
+        return None if std_s is None else std_s / self.dataset.n_atoms
+
+    def calibrations(self, indices: IntArray, of_atoms: Prediction | None = None) -> dict[str, Calibration]:
+        """How well the standard deviations of energies and forces tell the errors of some structures, where known.
+
+        Parameters
+        ----------
+        indices
+            Of the structures.
+        of_atoms
+            The prediction with the standard deviations of atoms, where it was made.
+        """
+        from potscope.core import metrics
+        from potscope.core.calibration import calibration, errors_and_stds
+
+        data, found = self.dataset[indices], metrics.taken(of_atoms or self.prediction, indices)
+        stds = {"energy": found.energy_std, "force": found.force_std}
+        known = [quantity for quantity, std in stds.items() if std is not None]
+        return {q: calibration(data, found, q) for q in known if len(errors_and_stds(data, found, q)[0])}
 
     @cached_property
     def force_error_n(self) -> tuple[Array | None, ...]:

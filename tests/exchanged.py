@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
-from potscope.core.descriptors import Bispectrum
-from potscope.core.models import SNAP
+from potscope.core import Dataset
+from potscope.core.descriptors import Bispectrum, QuipSOAP, ThreeBody, TwoBody
+from potscope.core.models import GAP, SNAP, Term
 
 NAMES = ("energy", "local_energies", "forces", "stress")
 TWO = {"species": ["Na", "Cl"], "rcutfac": 4.1, "radelem": [0.52, 0.47], "wj": [1.0, 0.83]}
@@ -88,3 +89,41 @@ def deviations(prediction: object, values: list[dict[str, object]]) -> dict[str,
             if value.get(name) is not None:
                 found[name] = max(found[name], float(np.abs(ours[name] - np.array(value[name])).max()))
     return found
+
+
+SOAPS: dict[str, dict[str, object]] = {
+    "one element": {"species": ["Si"], "cutoff": 4.0, "n_max": 4, "l_max": 3},
+    "many functions": {"species": ["Si"], "cutoff": 4.5, "n_max": 9, "l_max": 8, "cutoff_transition_width": 1.0},
+    "two elements": {"species": ["Cl", "Na"], "cutoff": 4.2, "n_max": 3, "l_max": 4, "central_weight": 0.6},
+    "narrow": {"species": ["Na", "Cl"], "cutoff": 3.8, "n_max": 6, "l_max": 2, "atom_sigma": 0.3},
+    "other basis": {"species": ["Na", "Cl"], "cutoff": 3.8, "n_max": 5, "l_max": 2, "basis_error_exponent": 4.0},
+}
+GAPS: dict[str, tuple[dict[str, object], list[Term]]] = {
+    "environments": ({"descriptor": QuipSOAP(("Si",), 4.0, 0.5, 4, 3), "zeta": 2.0, "delta": 0.5}, []),
+    "environments of two elements": ({"descriptor": QuipSOAP(("Na", "Cl"), 4.2, 1.0, 3, 3)}, []),
+    "pairs": (
+        {"descriptor": TwoBody(("Na", "Cl"), 4.5, 1.5), "kernel": "squared exponential", "length": 0.7, "delta": 0.3},
+        [],
+    ),
+    "everything": (
+        {"descriptor": QuipSOAP(("Na", "Cl"), 4.2, 1.0, 3, 2), "zeta": 3.5, "delta": 0.4},
+        [
+            Term(TwoBody(("Na", "Cl"), 4.6, 1.0), delta=0.2, n_sparse=12, sparse_method="random"),
+            Term(ThreeBody(("Na", "Cl"), 3.2, 0.5), delta=0.1, n_sparse=18, sparse_method="random"),
+        ],
+    ),
+}
+
+
+def gap(name: str) -> GAP:
+    """A Gaussian process with sparse points of structures made here, and weights by chance."""
+    settings, terms = GAPS[name]
+    potential = GAP(**settings, terms=terms, n_sparse=8, sparse_method="random")
+    found = [atoms for seed in range(3) for atoms in structures(potential.descriptor.species, seed)]
+    for s, atoms in enumerate(found):
+        atoms.info["REF_energy"] = float(s)
+    potential.fit(Dataset.from_structures(found))
+    rng = np.random.default_rng(6)
+    potential.weights_ = rng.normal(size=potential.n_sparse_)
+    potential.offsets_ = rng.normal(size=len(potential.offsets_))
+    return potential

@@ -255,7 +255,7 @@ def _repulsion(commands: PairCommands, species: Sequence[str]) -> ZBL | None:
 
 
 def _potential(coefficients: Path, parameters: Path, species: tuple[str, ...] | None, repulsion: ZBL | None) -> SNAP:
-    values = _read_parameters(parameters)
+    values = read_parameters(parameters)
     elements = _read_coefficients(coefficients)
     chosen = species if species is not None else tuple(elements)
     _check_elements(coefficients, chosen, tuple(elements), bool(values.get("chemflag")))
@@ -296,7 +296,8 @@ def _check_elements(file: Path, chosen: tuple[str, ...], found: tuple[str, ...],
         )
 
 
-def _read_parameters(path: Path) -> dict[str, Any]:
+def read_parameters(path: Path) -> dict[str, Any]:
+    """The parameters of a ``.snapparam``, by the names of `Bispectrum`."""
     values: dict[str, Any] = {}
     for line in lines_of(path):
         name, words = line.words[0], line.words[1:]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from ase.data import atomic_numbers, chemical_symbols
 
-from potscope.core.descriptors import QuipSOAP
+from potscope.core.descriptors import QuipSOAP, ThreeBody, TwoBody
 from potscope.core.exchange.lines import ExchangeError
 
 OWN_SPECIES_SINCE = 1426512068
@@ -21,24 +21,24 @@ NUMBERS = {
     "basis_error_exponent": 10.0,
 }
 WHOLE = ("n_max", "l_max")
-ONLY: Mapping[str, tuple[str, ...]] = {
-    "average": ("F",),
-    "diagonal_radial": ("F",),
-    "normalise": ("T",),
-    "covariance_sigma0": ("0.0",),
-    "radial_basis": ("EQUISPACED_GAUSS",),
-    "nu_R": ("2",),
-    "nu_S": ("2",),
-    "Z_mix": ("F",),
-    "R_mix": ("F",),
-    "sym_mix": ("F",),
-    "coupling": ("T",),
-    "K": ("0",),
-    "mix_shift": ("0",),
-    "Z_map": ("",),
-    "cutoff_dexp": ("0",),
-    "cutoff_scale": ("1.0",),
-    "cutoff_rate": ("1.0",),
+ONLY: Mapping[str, str] = {
+    "average": "F",
+    "diagonal_radial": "F",
+    "normalise": "T",
+    "covariance_sigma0": "0.0",
+    "radial_basis": "EQUISPACED_GAUSS",
+    "nu_R": "2",
+    "nu_S": "2",
+    "Z_mix": "F",
+    "R_mix": "F",
+    "sym_mix": "F",
+    "coupling": "T",
+    "K": "0",
+    "mix_shift": "0",
+    "Z_map": "",
+    "cutoff_dexp": "0",
+    "cutoff_scale": "1.0",
+    "cutoff_rate": "1.0",
 }
 """Arguments of ``soap`` that change what it computes, and the value that `QuipSOAP` has."""
 
@@ -86,10 +86,7 @@ def soap_of(arguments: Mapping[str, str], version: int = OWN_SPECIES_SINCE) -> Q
     ExchangeError
         If a number is missing or no number, or if an argument asks for what `QuipSOAP` is not.
     """
-    for name, allowed in ONLY.items():
-        given = truth(arguments.get(name, allowed[0]))
-        if given != allowed[0] and not _same_number(given, allowed[0]):
-            raise ExchangeError(f"`{name}`: expected {allowed[0] or 'none'}, all that QuipSOAP knows, got {given}")
+    _check_only(arguments, ONLY, "QuipSOAP")
     if "species_Z" not in arguments:
         raise ExchangeError("`species_Z`: expected atomic numbers of the neighbours, got none")
     species = symbols(arguments["species_Z"])
@@ -106,6 +103,13 @@ def soap_of(arguments: Mapping[str, str], version: int = OWN_SPECIES_SINCE) -> Q
         return QuipSOAP(species, n_max=int(whole["n_max"]), l_max=int(whole["l_max"]), **numbers)
     except ValueError as error:
         raise ExchangeError(f"soap: {error}") from error
+
+
+def _check_only(arguments: Mapping[str, str], only: Mapping[str, str], who: str) -> None:
+    for name, allowed in only.items():
+        given = truth(arguments.get(name, allowed))
+        if given != allowed and not _same_number(given, allowed):
+            raise ExchangeError(f"`{name}`: expected {allowed or 'none'}, all that {who} knows here, got {given}")
 
 
 def _same_number(given: str, allowed: str) -> bool:
@@ -134,3 +138,44 @@ def soap_arguments(soap: QuipSOAP, centre: str) -> str:
         f"soap {numbers} n_Z=1 Z={atomic_numbers[centre]} n_species={len(soap.species)} species_Z={{{species}}} "
         "central_reference_all_species=F normalise=T covariance_sigma0=0.0"
     )
+
+
+FEW_BODY: Mapping[str, type[TwoBody | ThreeBody]] = {"distance_2b": TwoBody, "angle_3b": ThreeBody}
+ELEMENTS: Mapping[str, tuple[str, ...]] = {"distance_2b": ("Z1", "Z2"), "angle_3b": ("Z", "Z1", "Z2")}
+ONLY_FEW_BODY: Mapping[str, str] = {
+    "only_intra": "F",
+    "only_inter": "F",
+    "n_exponents": "1",
+    "exponents": "1",
+    "tail_range": "1.0",
+    "tail_exponent": "0",
+    "resid_name": "",
+}
+"""Arguments of ``distance_2b`` and ``angle_3b`` that change what they compute, and the value that ours have."""
+
+
+def few_body_of(kind: str, arguments: Mapping[str, str]) -> tuple[TwoBody | ThreeBody, tuple[str, ...]]:
+    """The descriptor that arguments of ``distance_2b`` or ``angle_3b`` stand for, and the elements, a centre first.
+
+    Raises
+    ------
+    ExchangeError
+        As for `soap_of`; and where an atomic number is 0, which is for any.
+    """
+    _check_only(arguments, ONLY_FEW_BODY, kind)
+    elements = symbols(" ".join(arguments.get(name, "0") for name in ELEMENTS[kind]))
+    width = _number("cutoff_transition_width", arguments.get("cutoff_transition_width"), 0.5)
+    cutoff = _number("cutoff", arguments.get("cutoff"), None)
+    species = tuple(dict.fromkeys(elements))
+    try:
+        return FEW_BODY[kind](species, cutoff, width), elements
+    except ValueError as error:
+        raise ExchangeError(f"{kind}: {error}") from error
+
+
+def few_body_arguments(descriptor: TwoBody | ThreeBody, elements: str) -> str:
+    """What QUIP takes for pairs or triplets of some elements, ``"O H H"``."""
+    kind = next(name for name, cls in FEW_BODY.items() if isinstance(descriptor, cls))
+    numbers = zip(ELEMENTS[kind], elements.split(), strict=True)
+    chosen = " ".join(f"{name}={atomic_numbers[symbol]}" for name, symbol in numbers)
+    return f"{kind} cutoff={descriptor.cutoff!r} cutoff_transition_width={descriptor.width!r} {chosen}"

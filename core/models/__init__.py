@@ -18,6 +18,7 @@ from potscope.core.models.group_weights import Weights
 from potscope.core.models.kernel_ridge import KernelRidge
 from potscope.core.models.neural_network import NeuralNetwork
 from potscope.core.models.pair_potential import PairPotential
+from potscope.core.models.repulsion import Repulsion
 from potscope.core.models.snap import SNAP
 from potscope.core.models.svr import SVR
 
@@ -26,8 +27,8 @@ REGISTRY: dict[str, type[Potential]] = {
 }
 """Families that are made with hyperparameters and, most of them, a descriptor."""
 
-COMPOSED: dict[str, type[Potential]] = {cls.__name__: cls for cls in (FromCalculator, Delta)}
-"""Potentials that are made of a calculator or of other potentials."""
+COMPOSED: dict[str, type[Potential]] = {cls.__name__: cls for cls in (FromCalculator, Repulsion, Delta)}
+"""No families of their own: what is made of a calculator or of other potentials, or there for others to stand on."""
 
 __all__ = [
     "COMPOSED",
@@ -45,6 +46,7 @@ __all__ = [
     "PairPotential",
     "Potential",
     "PotentialFileError",
+    "Repulsion",
     "Sigmas",
     "Term",
     "Weights",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from potscope.explorer.views.compare import CompareView
 from potscope.explorer.views.data import DataView
 from potscope.explorer.views.dynamics import DynamicsView
 from potscope.explorer.views.explain import ExplainView
@@ -15,6 +16,7 @@ from potscope.explorer.views.parity import ParityView
 from potscope.explorer.views.table import TableView
 
 VIEWS = (
+    CompareView,
     DataView,
     DynamicsView,
     ExplainView,
@@ -30,6 +32,7 @@ VIEWS = (
 
 __all__ = [
     "VIEWS",
+    "CompareView",
     "DataView",
     "DynamicsView",
     "ExplainView",

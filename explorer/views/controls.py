@@ -113,6 +113,8 @@ class SettingsControls(pn.viewable.Viewer):
         self.more = pmui.Button(variant="text", size="small", margin=0, on_click=lambda _: self._show_all())
         self.widgets: dict[str, pn.widgets.Widget] = {}
         self.grid = pn.Column(sizing_mode="stretch_width", margin=0, stylesheets=[GRID, GRID_ONLY])
+        # a column around it, as what is laid out as a grid cannot be hidden itself
+        self.area = pn.Column(self.grid, sizing_mode="stretch_width", margin=0)
         settings.param.watch(lambda *_: self._fill(), "choice")
         settings.param.watch(lambda *_: self._fill(), "choice", what="objects")
         settings.param.watch(lambda *_: self._follow(), ["values", "suggested", "problems"])
@@ -203,7 +205,7 @@ class SettingsControls(pn.viewable.Viewer):
             self._filling = before
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return self.grid
+        return self.area
 
 
 def _meaning(text: str, item: Hyperparameter) -> Any:

@@ -16,7 +16,7 @@ from potscope.explorer.session import Session
 from potscope.explorer.views.code import CodeButton
 from potscope.explorer.views.jobs import JobProgress
 from potscope.explorer.views.layout import GRID_ONLY, facts, html, number
-from potscope.explorer.views.plot import pane
+from potscope.explorer.views.plot import area, pane
 
 LAYOUT = """
 :host { display: grid !important; grid-template: minmax(0, 1fr) / minmax(280px, 400px) minmax(0, 1fr);
@@ -52,6 +52,7 @@ class ExplainView(pn.viewable.Viewer):
         self.words, self.problem = html(), html()
         self.code = CodeButton(session, "explain")
         self.plot = pane()
+        self.area = area(self.plot)
         self._order_j = np.empty(0, dtype=int)
         self.what.param.watch(self._choose, "value")
         self.feature.param.watch(self._choose, "value")
@@ -77,7 +78,7 @@ class ExplainView(pn.viewable.Viewer):
         self.problem.param.update(
             object=f'<span class="worse">{escape(environment.problem)}</span>', visible=bool(environment.problem)
         )
-        self.plot.visible = self.words.visible = self.what.visible = explained is not None
+        self.area.visible = self.words.visible = self.what.visible = explained is not None
         self.go.visible = environment.neighbour is not None
         self._fill()
         if explained is not None:
@@ -159,4 +160,4 @@ class ExplainView(pn.viewable.Viewer):
             self.what, self.feature, self.problem, self.words, self.progress, self.reference, self.go, self.code,
             styles={"gap": "10px", "overflow-y": "auto"}, sizing_mode="stretch_both", margin=0,
         )  # fmt: skip
-        return pn.Column(left, self.plot, sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT, GRID_ONLY])
+        return pn.Column(left, self.area, sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT, GRID_ONLY])

@@ -67,7 +67,7 @@ class FitView(pn.viewable.Viewer):
         problem = session.fit_problem()
         for controls in (self.model, self.descriptor):
             controls.mark(problem)
-        self.descriptor.grid.visible = session.takes_descriptor
+        self.descriptor.area.visible = session.takes_descriptor
         running = session.jobs.title == FIT_JOB or FIT_JOB in session.jobs.waiting
         self.button.param.update(
             visible=not running,

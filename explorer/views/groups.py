@@ -55,7 +55,7 @@ class GroupsView(pn.viewable.Viewer):
         self.toggle = pmui.Button(variant="text", size="small", margin=0, on_click=lambda _: self._turn())
         self.table = GroupTable(sizing_mode="stretch_width", margin=0, visible=False)
         self.problem = html(visible=False)
-        self.area = pn.Column(self.toggle, self.table, self.problem, sizing_mode="stretch_width", margin=0)
+        self.area = pn.Column(self.toggle, self.problem, self.table, sizing_mode="stretch_width", margin=0)
         self.table.param.watch(self._edited, "edited")
         session.groups.param.watch(lambda *_: self._follow(), ["values", "problem"])
         session.model.param.watch(lambda *_: self._follow(), ["choice", "values"])

@@ -15,9 +15,12 @@ from potscope.explorer import style
 from potscope.explorer.session import (
     DYNAMICS_JOB,
     ELEMENT,
+    EXTRAPOLATION,
     FORCE,
     FORCE_ERROR,
+    FORCE_STD,
     LOCAL_ENERGY,
+    LOCAL_STD,
     MEV,
     AtomColours,
     Session,
@@ -25,7 +28,15 @@ from potscope.explorer.session import (
 from potscope.explorer.structure_view import StructureView
 from potscope.explorer.views.layout import card, chip, facts, header, html, number
 
-COLOURS = {ELEMENT: "element", FORCE: "reference force", FORCE_ERROR: "force error", LOCAL_ENERGY: "local energy"}
+COLOURS = {
+    ELEMENT: "element",
+    FORCE: "reference force",
+    FORCE_ERROR: "force error",
+    LOCAL_ENERGY: "local energy",
+    FORCE_STD: "force ±",
+    LOCAL_STD: "local energy ±",
+    EXTRAPOLATION: "extrapolation",
+}
 
 
 FEW_ATOMS = 8
@@ -83,9 +94,9 @@ class InspectorView(pn.viewable.Viewer):
         session.param.watch(
             lambda *_: self._show(), ["selected", "dataset", "showing", "trajectory", "trajectory_colour"]
         )
-        session.param.watch(lambda *_: self._colour(), ["colour_by", "fit"])
+        session.param.watch(lambda *_: self._colour(), ["colour_by", "fit", "of_atoms"])
         session.param.watch(lambda *_: self._mark(), "selected_atom")
-        session.param.watch(lambda *_: self._describe(), ["selected_atom", "fit", "frame"])
+        session.param.watch(lambda *_: self._describe(), ["selected_atom", "fit", "frame", "of_atoms"])
         session.jobs.param.watch(lambda *_: self._show_whole_trajectory(), "title")
         session.environment.param.watch(lambda *_: self._show(), ["shown", "explained"])
         session.environment.param.watch(lambda *_: self._colour_environment(), ["quantity", "neighbour"])

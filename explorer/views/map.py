@@ -108,10 +108,10 @@ class MapView(pn.viewable.Viewer):
         one_row = settings.chosen.scope == "structure"  # of features for each structure: kernels do not differ
         usual = one_row or session.map_kernel.choice == next(iter(session.map_kernel.registry))
         self.choose.label = f"by {settings.choice}" + ("" if usual else f", {session.map_kernel.title}")
-        self.kernel.grid.visible = not one_row
+        self.kernel.area.visible = not one_row
         self.chooser.width = 24 + 7 * len(self.choose.label)  # the window beside the button has a width of its own
         self.same.value = session.same_descriptor
-        self.descriptor.grid.visible = not session.same_descriptor
+        self.descriptor.area.visible = not session.same_descriptor
         problem = session.map_problem()
         self.descriptor.mark(problem)
         self.kernel.mark(problem)

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import panel as pn
+import panel_material_ui as pmui
 
 from potscope.explorer import plots, style
 from potscope.explorer.session import FORCE_ERROR, MEV, Session
 from potscope.explorer.views.layout import GRID_ONLY, chip, html, number
-from potscope.explorer.views.plot import ClickablePlot, pane
+from potscope.explorer.views.plot import ClickablePlot, area, pane
 from potscope.explorer.work import Fit
 
 LAYOUT = """
@@ -21,9 +22,11 @@ LAYOUT = """
 }
 """
 
+GROUPS, DEVIATIONS, RELIABILITY = "groups", "error and ±", "reliability"
+
 
 class ParityView(pn.viewable.Viewer):
-    """Three plots of one fit; a click shows the structure, coloured by its force errors."""
+    """Plots of one fit; a click shows the structure, coloured by its force errors."""
 
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
@@ -31,10 +34,23 @@ class ParityView(pn.viewable.Viewer):
         self.energies = ClickablePlot(lambda index: session.select(index, colour_by=FORCE_ERROR))
         self.forces = ClickablePlot(self._clicked_force)
         self.groups = pane()
+        self.groups_area = area(self.groups)
+        self.deviations = ClickablePlot(session.select)
+        self.third = pmui.RadioButtonGroup(
+            options=[GROUPS],
+            value=GROUPS,
+            label="",
+            size="small",
+            margin=(2, 0),
+            sizing_mode="stretch_width",
+            visible=False,
+        )
+        self.third.param.watch(lambda *_: self._draw_third(), "value")
         self.energy_words, self.force_words, self.group_words = html(), html(), html()
         self._structure_p = self._atom_p = np.empty(0, dtype=int)
         self._drawn_forces = np.empty((0, 2))
         session.param.watch(lambda *_: self._draw(), "fit")
+        session.param.watch(lambda *_: self._draw_third(), "of_atoms")
         session.param.watch(lambda *_: self._mark(), ["selected", "selected_atom"])
         self._draw()
 
@@ -53,8 +69,56 @@ class ParityView(pn.viewable.Viewer):
         zero = f'<div class="quiet" style="padding:0 4px">{zero}</div>' if zero else ""
         self.energy_words.object = _words("Energy", "energy", MEV, 1, "meV/atom", fit) + zero
         self._draw_forces(fit)
-        self._draw_groups(fit)
+        options = [GROUPS] + [DEVIATIONS, RELIABILITY] * (fit.prediction.energy_std is not None)
+        self.third.param.update(
+            options=options, value=self.third.value if self.third.value in options else GROUPS, visible=len(options) > 1
+        )
+        self._draw_third()
         self._mark()
+
+    def _draw_third(self) -> None:
+        fit, what = self.session.fit, self.third.value
+        if fit is None:
+            return
+        self.groups_area.visible, self.deviations.area.visible = what != DEVIATIONS, what == DEVIATIONS
+        {GROUPS: self._draw_groups, DEVIATIONS: self._draw_deviations, RELIABILITY: self._draw_reliability}[what](fit)
+
+    def _draw_deviations(self, fit: Fit) -> None:
+        std_s, error_s = fit.energy_std_s, np.abs(fit.energy_error_s)
+        if std_s is None:
+            return
+        z_s = (error_s / np.where(std_s > 0, std_s, np.nan))[self._judged(fit)]
+        within = np.mean(z_s[np.isfinite(z_s)] <= 1) if np.isfinite(z_s).any() else np.nan
+        share = number(100 * float(within), 0, "%")
+        self.group_words.object = (
+            '<span class="title">Uncertainty</span> '
+            f'<span class="quiet">{share} of the {self._which(fit)} errors within ±, expected 68</span>'
+        )
+        data = fit.dataset
+        self.deviations.show(
+            plots.errors_and_deviations(MEV * std_s, MEV * error_s, fit.is_test_s, data.ids, data.groups),
+            MEV * std_s,
+            MEV * error_s,
+        )
+
+    def _draw_reliability(self, fit: Fit) -> None:
+        known = fit.calibrations(self._judged(fit), self.session.of_atoms)
+        colours = dict(zip(("energy", "force"), (style.CATEGORICAL[0], style.CATEGORICAL[2]), strict=True))
+        self.groups.object = plots.reliability({q: (one.expected, one.observed) for q, one in known.items()}, colours)
+        words = "".join(chip(colours[q], q, f"area {one.miscalibration_area:.2f}") for q, one in known.items())
+        self.group_words.object = (
+            f'<div class="chips"><span class="title">Reliability</span>{words}'
+            f'<span class="chip quiet">{self._which(fit)} errors; below the line: too sure</span></div>'
+        )
+
+    @staticmethod
+    def _judged(fit: Fit) -> np.ndarray:
+        """The structures that uncertainties are judged by: those for testing, or all where there are none."""
+        return fit.test_indices if len(fit.test_indices) else fit.train_indices
+
+    @staticmethod
+    def _which(fit: Fit) -> str:
+        return "test" if len(fit.test_indices) else "training"
 
     def _energies(self, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
         """Reference and predicted energies as they are shown, eV/atom."""
@@ -102,6 +166,8 @@ class ParityView(pn.viewable.Viewer):
             return
         reference_s, predicted_s = self._energies(fit)
         self.energies.ring = (reference_s[index], predicted_s[index])
+        if fit.energy_std_s is not None:
+            self.deviations.ring = (MEV * fit.energy_std_s[index], MEV * abs(fit.energy_error_s[index]))
         mine = np.flatnonzero(self._structure_p == index)
         if atom is not None:
             mine = mine[self._atom_p[mine] == atom]
@@ -118,7 +184,9 @@ class ParityView(pn.viewable.Viewer):
         return pn.Column(
             panel(self.energy_words, self.energies),
             panel(self.force_words, self.forces),
-            panel(self.group_words, self.groups),
+            pn.Column(
+                self.third, self.group_words, self.groups_area, self.deviations, sizing_mode="stretch_both", margin=0
+            ),
             sizing_mode="stretch_both",
             margin=0,
             stylesheets=[LAYOUT, GRID_ONLY],

@@ -18,6 +18,11 @@ def pane(plot: Any = None) -> pn.pane.HoloViews:
     return pn.pane.HoloViews(plot, sizing_mode="stretch_both", margin=0, linked_axes=False)
 
 
+def area(plot: pn.pane.HoloViews) -> pn.Column:
+    """A plot in a column of its own, which can be hidden: a plot that is drawn cannot."""
+    return pn.Column(plot, sizing_mode="stretch_both", margin=0)
+
+
 class ClickablePlot(pn.viewable.Viewer):
     """Points with a ring around the selected one.
 
@@ -35,7 +40,7 @@ class ClickablePlot(pn.viewable.Viewer):
         self._x_n = self._y_n = np.empty(0)
         self._ranges: hv.streams.RangeXY | None = None
         self.pane = pane()
-        self.area = pn.Column(self.pane, sizing_mode="stretch_both", margin=0)
+        self.area = area(self.pane)
 
     def show(self, element: hv.Element | hv.Overlay, x_n: np.ndarray, y_n: np.ndarray) -> None:
         """Draw other points.

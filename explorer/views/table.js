@@ -4,7 +4,7 @@ const SPARE = 8;
 
 export function render({model, el}) {
   const box = document.createElement("div");
-  box.className = "box";
+  box.className = model.wrapped ? "box wrapped" : "box";
   box.tabIndex = 0;
   const head = document.createElement("div");
   head.className = "line head";
@@ -37,14 +37,17 @@ export function render({model, el}) {
 
   const drawHead = () => {
     const columns = model.columns.map(({title, digits}) => {
-      const least = Math.max(digits === null ? 110 : 80, 24 + 7.4 * title.length);
+      const longest = Math.max(...title.split(" ").map((word) => word.length));
+      const least = model.wrapped
+        ? Math.max(digits === null ? 84 : 50, 22 + 6.2 * longest)
+        : Math.max(digits === null ? 110 : 80, 24 + 7.4 * title.length);
       return `minmax(${least}px, ${digits === null ? 1.4 : 1}fr)`;
     });
     box.style.setProperty("--columns", columns.join(" "));
     head.replaceChildren(...model.columns.map((column) => {
       const cell = document.createElement("button");
       cell.className = column.digits === null ? "cell" : "cell number";
-      const arrow = model.sort_by === column.name ? (model.falling ? " ▾" : " ▴") : "";
+      const arrow = model.sort_by === column.name ? (model.falling ? "\u00a0▾" : "\u00a0▴") : "";
       cell.textContent = column.title + arrow;
       cell.onclick = () => {
         const again = model.sort_by === column.name;

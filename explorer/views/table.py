@@ -22,6 +22,9 @@ STYLE = """
 .body .line.selected { background: var(--panel-primary-color); color: var(--panel-on-primary-color); }
 .head { position: sticky; top: 0; z-index: 1; height: 30px; line-height: 30px; background: var(--panel-surface-color);
         border-bottom: 1px solid rgba(128, 138, 150, 0.4); }
+.box.wrapped .head { height: 40px; line-height: 16px; font-size: 12px; align-items: end; padding-bottom: 3px; }
+.box.wrapped .head .cell { white-space: normal; padding: 0 4px; }
+.box.wrapped .body .cell { padding: 0 4px; }
 .cell { padding: 0 12px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: left; }
 .cell.number { text-align: right; }
 button.cell { font: inherit; font-weight: 600; color: inherit; background: none; border: none; cursor: pointer; }
@@ -57,6 +60,7 @@ class Table(pn.custom.JSComponent):
     by_size = param.List(default=[], doc="columns that are sorted without regard to the sign")
     sort_by = param.String(default="")
     falling = param.Boolean(default=True)
+    wrapped = param.Boolean(default=False, doc="whether headings have two lines, where there is little room")
     selected = param.Integer(default=0)
 
     _esm: ClassVar[Any] = Path(__file__).parent / "table.js"

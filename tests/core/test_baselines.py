@@ -29,12 +29,15 @@ from potscope.core.models import (
     FromCalculator,
     NotFitted,
     PairPotential,
+    Repulsion,
     Weights,
 )
 from potscope.core.models.from_calculator import NAMED
 from potscope.core.models.pair_equations import PairEquations
 from potscope.core.models.pair_forms import FORMS, CutPairEnergy
+from potscope.core.pairs import Pairs
 from potscope.core.progress import Cancelled
+from potscope.core.zbl import ZBL
 
 SOAP_CUAU = SOAP(species=["Cu", "Au"], cutoff=4.0, n_max=4, l_max=3)
 
@@ -394,6 +397,28 @@ def test_the_correction_is_asked_for_everything():
     assert model.calculator().get_property("energy_std", data.structures[0]) is not None
     twice = Delta(model, CompositionModel()).fit(data)
     assert_same(twice.predict(data), model.predict(data), atol=1e-6)
+
+
+def test_a_core_keeps_apart_what_the_data_never_had_so_near(tmp_path):
+    data = alloys(6)
+    core = Repulsion(inner=1.2, outer=2.0)
+    model = Delta(core, SNAP(SOAP_CUAU)).fit(data)
+    assert model.base_ is core
+    dimers = [Atoms("CuAu", [[0, 0, 0], [0, 0, r]]) for r in (0.3, 0.6, 1.9, 2.5)]
+    pairs = Pairs.from_structures(dimers, 2.0)
+    expected_s = np.bincount(pairs.structure_n, ZBL(1.2, 2.0).energies(pairs)[0], 4)
+    np.testing.assert_allclose(core.predict(dimers).energies, expected_s)
+    np.testing.assert_allclose(core.local_energies(pairs), ZBL(1.2, 2.0).energies(pairs)[0])
+    rest_s = model.correction_.predict(dimers).energies
+    np.testing.assert_allclose(model.predict(dimers).energies, rest_s + expected_s)
+    assert expected_s[0] > expected_s[1] + 1000
+    dimers[2].calc = core.calculator()
+    np.testing.assert_allclose(calculate_numerical_forces(dimers[2], 1e-4), dimers[2].get_forces(), atol=1e-6)
+    assert_same(load(model.save(tmp_path / "core.potscope")).predict(data), model.predict(data), atol=0)
+    with pytest.raises(ValueError, match="`inner`: expected less than `outer`"):
+        Repulsion(inner=2.0, outer=2.0)
+    with pytest.raises(ValueError, match="`groups`: expected none"):
+        core.fit(data, groups={"alloys": 1.0})
 
 
 def test_groups_of_a_correction_are_in_the_file(tmp_path):

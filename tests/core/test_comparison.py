@@ -10,14 +10,27 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from potscope.core import Dataset, Prediction, metrics
 from potscope.core.calibration import calibration
 from potscope.core.comparison import HEADINGS, Comparison, Row, compare, step_microseconds
 from potscope.core.comparison_files import ComparisonFileError, rerun
-from potscope.core.descriptors import SOAP, AverageSOAP
+from potscope.core.descriptors import SOAP, AverageSOAP, TwoBody
 from potscope.core.hyperparameters import Declared
-from potscope.core.models import GAP, REGISTRY, SNAP, KernelRidge, Weights
+from potscope.core.kernels import PolynomialKernel, SquaredExponential
+from potscope.core.models import (
+    COMPOSED,
+    GAP,
+    REGISTRY,
+    SNAP,
+    Delta,
+    FromCalculator,
+    KernelRidge,
+    Potential,
+    Term,
+    Weights,
+)
 from potscope.core.progress import Cancelled
 from potscope.core.recipes import NoRecipe, _below, _known, groups_of, model_of, recipe_of
 
@@ -85,7 +98,8 @@ def test_rows_hold_what_the_models_say_alone(data, found) -> None:
     prediction = alone.predict(test, atom_std=alone.has_atom_std)
     row = found["snap"]
     assert row.family == "SNAP"
-    assert row.errors == pytest.approx(metrics.summary(test, prediction), nan_ok=True)
+    expected = metrics.summary(test, prediction) | metrics.total_energies(test, prediction)
+    assert row.errors == pytest.approx(expected, nan_ok=True)
     assert set(row.group_errors) == {"odd", "even"}
     assert row.group_errors["odd"] == pytest.approx(metrics.by_group(test, prediction)["odd"], nan_ok=True)
     assert row.element_errors["Au"] == pytest.approx(metrics.by_element(test, prediction)["Au"], nan_ok=True)
@@ -127,6 +141,9 @@ def test_table(found) -> None:
     assert "ArithmeticError: it cannot learn from 24" in text
     assert f"{1000 * found['gap'].errors['force_rmse']:.3g}" in text
     assert "stress" not in lines[0]
+    assert found.markdown(["model", "n_parameters"]).splitlines()[-1].startswith("| krr | ")
+    with pytest.raises(ValueError, match="`columns`: expected one of 'model'"):
+        found.markdown(["price"])
 
 
 def rows(*points: tuple[str, float, float]) -> Comparison:
@@ -228,14 +245,45 @@ def test_a_step_is_timed_where_the_model_was_fitted(data) -> None:
 # -- recipes ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["gap", "snap", "krr"])
-def test_recipes_make_the_same_model(name) -> None:
-    recipe = json.loads(json.dumps(recipe_of(MODELS[name], GROUPS.get(name))))
+def every_kind() -> dict[str, Potential]:
+    found: dict[str, Potential] = {}
+    for name, cls in REGISTRY.items():
+        scope = {"atom": (SOAP_,), "structure": (MODELS["krr"].descriptor,), "none": ()}[cls.descriptor_scope]
+        found[name] = cls(*scope)
+    pairs = TwoBody(species=SPECIES, cutoff=4.0)
+    terms = [Term(pairs, SquaredExponential((0.5,)), delta=2.0), Term(SOAP_, PolynomialKernel(3.0))]
+    found["GAP of terms"] = GAP(SOAP_, force_sigma=0.1, terms=terms)
+    found["FromCalculator"] = FromCalculator(EMT(), fit_offsets=False)
+    found["Delta"] = Delta(found["PairPotential"], found["GAP of terms"])
+    return found
+
+
+@pytest.mark.parametrize("model", every_kind().values(), ids=every_kind().keys())
+def test_recipes_make_the_same_model(model) -> None:
+    recipe = json.loads(json.dumps(recipe_of(model)))
     made = model_of(recipe)
-    assert type(made) is type(MODELS[name])
-    assert made.hyperparameters() == MODELS[name].hyperparameters()
-    assert made.descriptor == MODELS[name].descriptor
-    assert groups_of(recipe) == GROUPS.get(name, {})
+    assert type(made) is type(model)
+    assert made.hyperparameters() == model.hyperparameters()
+    for name in ("descriptor", "terms"):
+        assert getattr(made, name, None) == getattr(model, name, None)
+    assert "not told" not in json.dumps(recipe)
+    assert recipe_of(made) == recipe
+    assert groups_of(recipe) == {}
+
+
+def test_no_kind_of_potential_is_left_out() -> None:
+    assert {type(model) for model in every_kind().values()} == {*REGISTRY.values(), *COMPOSED.values()}
+
+
+def test_recipes_hold_settings_of_groups_and_nothing_that_is_learnt(data) -> None:
+    assert groups_of(json.loads(json.dumps(recipe_of(MODELS["snap"], GROUPS["snap"])))) == GROUPS["snap"]
+    fitted = SNAP(SOAP_).fit(data)
+    assert recipe_of(fitted) == recipe_of(SNAP(SOAP_))
+    assert not model_of(recipe_of(fitted)).fitted
+    with pytest.raises(NoRecipe, match="nothing tells how to make fitted SNAP"):
+        model_of(recipe_of(Delta(fitted, SNAP(SOAP_))))
+    with pytest.raises(NoRecipe, match="nothing tells how to make"):
+        model_of(recipe_of(FromCalculator(SinglePointCalculator(bulk("Cu")))))
 
 
 def test_names_of_classes_are_unique() -> None:

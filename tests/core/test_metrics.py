@@ -69,6 +69,14 @@ def test_summary_by_hand() -> None:
     assert (found["stress_count"], found["stress_unknown"]) == (12, 1)
 
 
+def test_total_energies_by_hand() -> None:
+    found = metrics.total_energies(*example())
+    assert found == {
+        "total_energy_mae": pytest.approx(4.5 / 3),
+        "total_energy_rmse": pytest.approx(math.sqrt(16.25 / 3)),
+    }
+
+
 def test_by_group_by_hand() -> None:
     found = metrics.by_group(*example())
     assert list(found) == ["a", "b"]

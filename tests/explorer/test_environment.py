@@ -130,7 +130,7 @@ def test_a_descriptor_that_cannot_be_shared_out_says_so(monkeypatch):
     session.select(0)
     session.environment.jobs.wait()
     assert "at most 3 neighbours at once" in explain.problem.object
-    assert not explain.plot.visible
+    assert not explain.area.visible
 
 
 def test_bars_add_up_and_are_coloured_about_zero():

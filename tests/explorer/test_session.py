@@ -11,9 +11,11 @@ from sessions import coarse, coarse_session, few_structures, fitted_session
 
 from potscope import sample_data
 from potscope.core import Dataset, load
+from potscope.core.calibration import calibration
 from potscope.core.descriptors import REGISTRY as DESCRIPTORS
 from potscope.core.hyperparameters import Species, declared
 from potscope.core.kernels import STRUCTURE_REGISTRY as KERNELS
+from potscope.core.metrics import taken
 from potscope.core.models import REGISTRY as MODELS
 from potscope.core.models import Weights
 from potscope.explorer.code import WHAT, code
@@ -198,7 +200,9 @@ def test_colours_are_offered_as_there_are_numbers_for_them(fitted):
     session = coarse_session()
     assert session.param["colour_by"].objects == ["element", "force"]
     assert session.param["map_colour"].objects == ["group", "energy"]
-    assert fitted.param["colour_by"].objects == ["element", "force error", "local energy", "force"]
+    uncertainties = ["force ±", "local energy ±"] * fitted.fit.model.has_atom_std
+    uncertainties += ["extrapolation"] * fitted.fit.model.has_extrapolation
+    assert fitted.param["colour_by"].objects == ["element", "force error", "local energy", *uncertainties, "force"]
     assert fitted.param["map_colour"].objects == ["group", "energy", "energy error", "force error"]
 
 
@@ -212,6 +216,62 @@ def test_atoms_have_one_number_each(fitted, colour):
     assert colours.unit in ("eV", "eV/Å")
 
 
+@pytest.fixture(scope="module")
+def uncertain() -> Session:
+    session = coarse_session()
+    session.model.choice = "SNAP"
+    session.start_fit()
+    session.jobs.wait()
+    assert session.jobs.outcome == "done", session.jobs.details
+    return session
+
+
+def test_uncertainties_of_atoms_are_predicted_once_they_are_asked_for(uncertain):
+    assert uncertain.of_atoms is None
+    uncertain.select(5)
+    uncertain.colour_by = "force ±"
+    assert uncertain.atom_colours() is None  # until they are known
+    uncertain.jobs.wait()
+    colours = uncertain.atom_colours()
+    expected = np.linalg.norm(uncertain.of_atoms.force_std[5], axis=1)
+    np.testing.assert_array_equal(colours.values_n, expected)
+    assert (colours.unit, colours.limits[0]) == ("eV/Å", 0.0)
+    known = uncertain.of_atoms
+    for name, values in (("local energy ±", known.local_energy_std), ("extrapolation", known.extrapolation)):
+        uncertain.colour_by = name
+        np.testing.assert_array_equal(uncertain.atom_colours().values_n, values[5])
+    assert not uncertain.jobs.busy
+    assert uncertain.of_atoms is known
+
+
+def test_uncertainties_of_atoms_belong_to_their_fit():
+    session = coarse_session()
+    session.model.choice = "SNAP"
+    session.start_fit()
+    session.jobs.wait()
+    session.colour_by = "extrapolation"
+    session.jobs.wait()
+    first = session.of_atoms
+    session.start_fit()
+    session.jobs.wait()
+    assert session.fit.number == 2
+    assert session.of_atoms is not None  # still looked at, so made again
+    assert session.of_atoms is not first
+    session.open(few_structures(2))
+    assert session.of_atoms is None
+    session.jobs.cancel()
+    session.jobs.wait()
+
+
+def test_deviations_are_held_against_errors(uncertain):
+    fit = uncertain.fit
+    np.testing.assert_allclose(fit.energy_std_s * fit.dataset.n_atoms, fit.prediction.energy_std)
+    found = fit.calibrations(fit.test_indices)["energy"]
+    assert found.count == len(fit.test_indices)
+    expected = calibration(fit.dataset[fit.test_indices], taken(fit.prediction, fit.test_indices))
+    assert found.miscalibration_area == expected.miscalibration_area
+
+
 @pytest.mark.parametrize("name", [name for name, cls in MODELS.items() if not cls.extensive])
 def test_models_of_whole_structures_are_fitted_and_colour_no_atom_by_its_energy(name):
     session = Session(few_structures())
@@ -223,7 +283,8 @@ def test_models_of_whole_structures_are_fitted_and_colour_no_atom_by_its_energy(
     session.jobs.wait()
     assert session.jobs.outcome == "done", session.jobs.details
     assert session.fit.label == f"{name} #1"
-    assert session.param["colour_by"].objects == ["element", "force error", "force"]
+    assert "local energy" not in session.param["colour_by"].objects
+    assert "force error" in session.param["colour_by"].objects
     assert np.isfinite(session.fit.test_errors["energy_rmse"])
 
 
@@ -343,7 +404,7 @@ def test_groups_of_one_are_split_as_a_whole():
     data = few_structures(1)
     session = Session(few_structures())
     session.open(data)
-    assert session.split_by == "random"
+    assert session.split_by == Session(data).split_by == "random"
     assert len(session.split()[1]) >= 1
 
 
@@ -506,7 +567,7 @@ def test_models_without_a_descriptor_are_fitted_and_their_code_names_none(name, 
     session.model.choice = name
     assert not session.fit_problem()
     view = FitView(session)
-    assert not view.descriptor.grid.visible
+    assert not view.descriptor.area.visible
     assert "features" not in view.words.object
     session.start_fit()
     session.jobs.wait()
@@ -517,7 +578,7 @@ def test_models_without_a_descriptor_are_fitted_and_their_code_names_none(name, 
     (tmp_path / "program.py").write_text(program)
     assert type(runpy.run_path(str(tmp_path / "program.py"))["model"]) is MODELS[name]
     session.model.choice = "GAP"
-    assert view.descriptor.grid.visible
+    assert view.descriptor.area.visible
 
 
 def test_hyperparameters_that_do_not_go_together_are_explained_and_stop_nothing_else():
@@ -630,6 +691,10 @@ def test_the_code_runs_and_gives_what_the_session_has(what, tmp_path, capsys, ow
     elif what == "explain":
         shown = session.environment.shares()
         np.testing.assert_allclose(found["shares"].neighbours_j, shown.neighbours_j, atol=1e-12)
+    elif what == "compare":
+        assert [row.model for row in found["comparison"].rows] == ["GAP #1", "SNAP"]
+        errors = found["comparison"]["GAP #1"].errors
+        assert errors["force_rmse"] == pytest.approx(session.fit.test_errors["force_rmse"], rel=1e-6)
     else:
         np.testing.assert_allclose(
             found["model"].predict(session.dataset).energies, session.fit.prediction.energies, atol=1e-8

@@ -1,0 +1,367 @@
+"""Networks in n2p2's files: read by a calculator of its own, straight from the definitions, and by us again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.data import atomic_numbers
+from ase.neighborlist import neighbor_list
+
+from potscope.core import Dataset
+from potscope.core.descriptors import ACSF, SOAP, ElementACSF, WeightedACSF
+from potscope.core.exchange import ExchangeError, read_n2p2, write_n2p2
+from potscope.core.exchange.n2p2 import n2p2_order
+from potscope.core.models import SNAP, NeuralNetwork, NotFitted
+from potscope.core.models.feature_scaling import FeatureScaling
+from potscope.core.models.network import Layer, Network
+from potscope.core.symmetry_function_files import read as read_functions
+from potscope.core.symmetry_functions import SymmetryFunction
+
+from exchanged import structures
+
+SALT = ("Na", "Cl")
+ENDS = ("scale_min_short", "scale_max_short")
+UNITS = {"Bohr": (units.Bohr, units.Hartree), "Å": (1.0, 1.0)}
+
+# The 57 functions of n2p2's potential for water (H2O_RPBE-D3) in the order in which n2p2 has them, as its log shows it:
+# centre, type, neighbours, η, Rs, λ, ζ (all of cutoff 12), and the number of the line in its input.nn
+SORTED_BY_N2P2 = """
+H 2 H 0.001 0 51;H 2 O 0.001 0 61;H 2 H 0.01 0 52;H 2 O 0.01 0 62;H 2 H 0.03 0 53;H 2 O 0.03 0 63;H 2 H 0.06 0 54
+H 2 O 0.06 0 64;H 2 O 0.15 0.9 65;H 2 H 0.15 1.9 55;H 2 O 0.3 0.9 66;H 2 H 0.3 1.9 56;H 2 O 0.6 0.9 67
+H 2 H 0.6 1.9 57;H 2 O 1.5 0.9 68;H 2 H 1.5 1.9 58;H 3 O O 0.001 -1 4 115;H 3 O O 0.001 1 4 114
+H 3 H O 0.01 -1 4 105;H 3 H O 0.01 1 4 103;H 3 H O 0.03 -1 1 100;H 3 O O 0.03 -1 1 113;H 3 H O 0.03 1 1 98
+H 3 O O 0.03 1 1 112;H 3 H O 0.07 -1 1 95;H 3 H O 0.07 1 1 93;H 3 H O 0.2 1 1 90;O 2 H 0.001 0 70
+O 2 O 0.001 0 80;O 2 H 0.01 0 71;O 2 O 0.01 0 81;O 2 H 0.03 0 72;O 2 O 0.03 0 82;O 2 H 0.06 0 73;O 2 O 0.06 0 83
+O 2 H 0.15 0.9 74;O 2 O 0.15 4 84;O 2 H 0.3 0.9 75;O 2 O 0.3 4 85;O 2 H 0.6 0.9 76;O 2 O 0.6 4 86;O 2 H 1.5 0.9 77
+O 2 O 1.5 4 87;O 3 H O 0.001 -1 4 110;O 3 O O 0.001 -1 4 120;O 3 H O 0.001 1 4 109;O 3 O O 0.001 1 4 119
+O 3 H H 0.01 -1 4 104;O 3 H H 0.01 1 4 102;O 3 H H 0.03 -1 1 99;O 3 H O 0.03 -1 1 108;O 3 O O 0.03 -1 1 118
+O 3 H H 0.03 1 1 97;O 3 H O 0.03 1 1 107;O 3 O O 0.03 1 1 117;O 3 H H 0.07 -1 1 94;O 3 H H 0.07 1 1 92
+"""
+
+
+def table(species: tuple[str, ...]) -> ElementACSF:
+    """Functions of all types that n2p2 has, other ones for each element, in an order that is not n2p2's."""
+    first, last = species[0], species[-1]
+    functions = [
+        SymmetryFunction(4, (first, last), 4.0, 0.02, zeta=2.0, lambda_=-1.0, centre=first),
+        SymmetryFunction(2, (last,), 4.0, 0.4, 1.0, centre=first),
+        SymmetryFunction(5, (last, last), 3.7, 0.05, zeta=4.0, lambda_=1.0, centre=first),
+        SymmetryFunction(2, (first,), 4.0, 0.1, centre=first),
+        SymmetryFunction(2, (), 4.2, 0.1, 0.5, centre=first),
+        SymmetryFunction(4, (), 4.0, 0.03, 0.4, 1.0, 1.0, centre=first),
+        SymmetryFunction(4, (last, first), 4.0, 0.01, 0.3, 1.0, 1.0, centre=first),
+    ]
+    if last != first:
+        functions += [
+            SymmetryFunction(2, (first,), 3.9, 0.2, 0.5, centre=last),
+            SymmetryFunction(1, (last,), 3.8, centre=last),
+            SymmetryFunction(4, (first, first), 3.9, 0.02, zeta=1.0, lambda_=1.0, centre=last),
+        ]
+    return ElementACSF.of(functions, species, "tanh3 unnormalised")
+
+
+def network(descriptor, scaling: str = "standard", members: int = 1, activation: str = "tanh") -> NeuralNetwork:
+    rng = np.random.default_rng(8)
+    n_features, species = len(descriptor.names), descriptor.species
+    sample = descriptor.compute([atoms for seed in range(4) for atoms in structures(species, seed)])
+    species_n = descriptor.species_of(sample.pairs.numbers_n)
+    measured = FeatureScaling.measured(sample.values, species_n, len(species), scaling)
+
+    def layer(before: int, nodes: int, name: str) -> Layer:
+        return Layer(rng.normal(size=(before, nodes)) / np.sqrt(before), rng.normal(size=nodes) / 2, name)
+
+    def one() -> Network:
+        return Network((layer(n_features, 5, activation), layer(5, 3, "softplus"), layer(3, 1, "linear")))
+
+    networks = [[one() for _ in species] for _ in range(members)]
+    offsets = rng.normal(size=len(species)) * 3
+    return NeuralNetwork.from_networks(descriptor, networks, measured, offsets, members=members)
+
+
+def same_forces(again: NeuralNetwork, potential: NeuralNetwork) -> None:
+    for atoms in structures(potential.descriptor.species):
+        ours, theirs = potential.predict(atoms), again.predict(atoms)
+        np.testing.assert_allclose(theirs.local_energies[0], ours.local_energies[0], rtol=0, atol=1e-10)
+        np.testing.assert_allclose(theirs.forces[0], ours.forces[0], rtol=0, atol=1e-10)
+
+
+# -- what the files say, evaluated without potscope --------------------------------------------------------------------
+
+
+def cutoff_function(kind: int, r: float, rc: float) -> float:
+    if r >= rc:
+        return 0.0
+    return 0.5 * (np.cos(np.pi * r / rc) + 1) if kind == 1 else float(np.tanh(1 - r / rc) ** 3)
+
+
+def function_value(words: list[str], kind: int, near: list[tuple[str, np.ndarray]]) -> float:
+    """One line ``symfunction_short`` for an atom whose neighbours are given by element and vector."""
+    style = int(words[2])
+    n_names = {2: 1, 12: 0, 13: 0}.get(style, 2)
+    names, numbers = words[3 : 3 + n_names], [float(word) for word in words[3 + n_names :]]
+    total = 0.0
+    for j, (symbol, d_j) in enumerate(near):
+        r_j = np.linalg.norm(d_j)
+        if style in (2, 12):
+            eta, rs, rc = numbers
+            weight = atomic_numbers[symbol] if style == 12 else float(symbol == names[0])
+            total += weight * np.exp(-eta * (r_j - rs) ** 2) * cutoff_function(kind, r_j, rc)
+            continue
+        if style == 13:
+            eta, rs, lam, zeta, rc = numbers
+        else:
+            eta, lam, zeta, rc, rs = (*numbers, 0.0)[:5]
+        for other, d_k in near[:j]:
+            r_k, r_jk = np.linalg.norm(d_k), np.linalg.norm(d_j - d_k)
+            weight = float(sorted((symbol, other)) == sorted(names))
+            if style == 13:
+                weight = float(atomic_numbers[symbol] * atomic_numbers[other])
+            base = 1 + lam * (d_j @ d_k) / (r_j * r_k)
+            term = (
+                weight * 2 ** (1 - zeta) * max(base, 0.0) ** zeta * np.exp(-eta * ((r_j - rs) ** 2 + (r_k - rs) ** 2))
+            )
+            term *= cutoff_function(kind, r_j, rc) * cutoff_function(kind, r_k, rc)
+            if style != 9:
+                term *= np.exp(-eta * (r_jk - rs) ** 2) * cutoff_function(kind, r_jk, rc)
+            total += term
+    return total
+
+
+FUNCTIONS = {"t": np.tanh, "p": lambda x: np.log1p(np.exp(x)), "l": float}
+
+
+class FromFiles:
+    """A potential that knows nothing but the text of the files; functions are in the order of the lines."""
+
+    def __init__(self, folder: Path, unit: str) -> None:
+        self.length, self.energy = UNITS[unit]
+        lines = [line.split("#")[0].split() for line in (folder / "input.nn").read_text().splitlines()]
+        lines = [words for words in lines if words]
+        self.functions = [words for words in lines if words[0] == "symfunction_short"]
+        self.settings = {words[0]: words[1:] for words in lines}
+        self.elements = sorted(self.settings["elements"], key=atomic_numbers.__getitem__)
+        self.offsets = {words[1]: float(words[2]) for words in lines if words[0] == "atom_energy"}
+        rows = np.loadtxt(folder / "scaling.data")
+        self.scaling = {symbol: rows[rows[:, 0] == e + 1] for e, symbol in enumerate(self.elements)}
+        self.weights = {}
+        for symbol in self.elements:
+            text = (folder / f"weights.{atomic_numbers[symbol]:03d}.data").read_text().splitlines()
+            self.weights[symbol] = [line.split() for line in text if not line.startswith("#")]
+
+    def output(self, symbol: str, values: np.ndarray) -> float:
+        """Node by node, by the numbers of layer and node that each weight has in the file."""
+        sizes = [len(values), *map(int, self.settings["global_nodes_short"]), 1]
+        nodes = {(0, h + 1): value for h, value in enumerate(values)}
+        for l, letter in enumerate(self.settings["global_activation_short"], start=1):
+            sums = dict.fromkeys(range(1, sizes[l] + 1), 0.0)
+            for words in self.weights[symbol]:
+                if words[1] == "a" and int(words[5]) == l:
+                    sums[int(words[6])] += float(words[0]) * nodes[int(words[3]), int(words[4])]
+                elif words[1] == "b" and int(words[3]) == l:
+                    sums[int(words[4])] += float(words[0])
+            function = {
+                "t": np.tanh,
+                "p": lambda x: np.log1p(np.exp(x)),
+                "l": float,
+                "s": lambda x: 1 / (1 + np.exp(-x)),
+            }
+            nodes |= {(l, k): function[letter](value) for k, value in sums.items()}
+        return float(nodes[len(sizes) - 1, 1])
+
+    def local_energies(self, atoms: Atoms) -> np.ndarray:
+        """In eV."""
+        reach = max(float(words[-1] if words[2] not in ("3", "9") else words[8]) for words in self.functions)
+        i_p, j_p, d_pc = neighbor_list("ijD", atoms, reach * self.length)
+        kind, found = int(float(self.settings["cutoff_type"][0])), []
+        for n, symbol in enumerate(atoms.get_chemical_symbols()):
+            near = [(atoms[int(j_p[p])].symbol, d_pc[p] / self.length) for p in np.flatnonzero(i_p == n)]
+            values = np.array([function_value(w, kind, near) for w in self.functions if w[1] == symbol])
+            smallest, largest = self.scaling[symbol][:, 2], self.scaling[symbol][:, 3]
+            found.append(self.output(symbol, (values - smallest) / (largest - smallest)) + self.offsets[symbol])
+        return np.array(found) * self.energy
+
+
+# -- tests -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("species", [("Si",), SALT])
+def test_what_the_files_say_by_the_definitions(tmp_path, species, unit) -> None:
+    potential = network(table(species))
+    assert write_n2p2(potential, tmp_path / "new" / "folder", unit) == [tmp_path / "new" / "folder"]
+    files = FromFiles(tmp_path / "new" / "folder", unit)
+    for atoms in structures(species):
+        ours = potential.predict(atoms).local_energies[0]
+        np.testing.assert_allclose(files.local_energies(atoms), ours, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "range", "centred", "centred range", "none"])
+@pytest.mark.parametrize("unit", UNITS)
+def test_read_again_it_is_the_same_potential(tmp_path, scaling, unit) -> None:
+    potential = network(table(SALT), scaling)
+    again = read_n2p2(write_n2p2(potential, tmp_path, unit)[0], unit)
+    same_forces(again, potential)
+    atoms = structures(SALT)[0]
+    np.testing.assert_allclose(again.predict(atoms).stresses, potential.predict(atoms).stresses, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("cls", [ACSF, WeightedACSF])
+def test_one_set_for_all_elements(tmp_path, cls) -> None:
+    potential = network(cls(species=SALT, cutoff=4.0))
+    again = read_n2p2(write_n2p2(potential, tmp_path)[0])
+    same_forces(again, potential)
+
+
+def test_the_order_is_n2p2s() -> None:
+    listed = [row.split() for row in SORTED_BY_N2P2.replace("\n", ";").split(";") if row]
+    by_line = sorted(listed, key=lambda words: int(words[-1]))
+    lines = ["elements O H", "cutoff_type 2"]
+    lines += [f"symfunction_short {' '.join(words[:-1])} 12.0" for words in by_line]
+    found = read_functions("\n".join(lines))
+    order = n2p2_order(found.functions, found.species)
+    assert [by_line[k][-1] for k in order] == [words[-1] for words in listed]
+    assert len(order) == 57
+    assert order != sorted(order)
+
+
+def test_functions_without_scale_are_left_out(tmp_path) -> None:
+    potential = network(table(SALT))
+    factor_zf = potential.scaling_.factor_zf
+    factor_zf[0, 1] = 0.0
+    again = read_n2p2(write_n2p2(potential, tmp_path)[0])
+    assert len(again.descriptor.names) == len(potential.descriptor.names) - 1
+    same_forces(again, potential)
+    factor_zf[1] = 0.0
+    with pytest.raises(ExchangeError, match="none of the functions of Cl has a scale"):
+        write_n2p2(potential, tmp_path)
+
+
+def test_a_committee_is_a_folder_for_each(tmp_path) -> None:
+    potential = network(table(SALT), members=2)
+    folders = write_n2p2(potential, tmp_path, "Å")
+    assert [folder.name for folder in folders] == ["nnp-data-1", "nnp-data-2"]
+    atoms = structures(SALT)
+    mean = np.mean([read_n2p2(folder, "Å").predict(atoms).energies for folder in folders], axis=0)
+    np.testing.assert_allclose(mean, potential.predict(atoms).energies, rtol=0, atol=1e-10)
+
+
+def test_normalised_data_and_nodes(tmp_path) -> None:
+    potential = network(table(SALT))
+    folder = write_n2p2(potential, tmp_path, "Å")[0]
+    before = read_n2p2(folder, "Å").predict(structures(SALT)).local_energies
+    text = (folder / "input.nn").read_text()
+    (folder / "input.nn").write_text(text + "mean_energy -1.5\nconv_energy 4.0\nconv_length 2.0\n")
+    after = read_n2p2(folder, "Å").predict(structures(SALT)).local_energies
+    offset = potential.offsets_[potential.descriptor.species_of(structures(SALT)[0].numbers)]
+    np.testing.assert_allclose(after[0], (before[0] - offset) / 4 - 1.5 + offset, rtol=0, atol=1e-10)
+    (folder / "input.nn").write_text(text + "normalize_nodes\n")
+    sizes = {"011": [7, 5, 3], "017": [3, 5, 3]}
+    for z, nodes in sizes.items():
+        path = folder / f"weights.{z}.data"
+        rows = [line.split() for line in path.read_text().splitlines() if not line.startswith("#")]
+        layers = [int(words[5] if words[1] == "a" else words[3]) for words in rows]
+        path.write_text("\n".join(f"{float(w[0]) * nodes[l - 1]!r}" for w, l in zip(rows, layers, strict=True)))
+    divided = read_n2p2(folder, "Å").predict(structures(SALT)).local_energies
+    np.testing.assert_allclose(divided[0], before[0], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "interval", "value"),
+    [
+        ("", "", lambda g, low, high, mean, sigma: g),
+        ("center_symmetry_functions", "", lambda g, low, high, mean, sigma: g - mean),
+        ("scale_symmetry_functions", "", lambda g, low, high, mean, sigma: (g - low) / (high - low)),
+        ("scale_symmetry_functions", "-1 3", lambda g, low, high, mean, sigma: -1 + 4 * (g - low) / (high - low)),
+        (
+            "scale_symmetry_functions\ncenter_symmetry_functions",
+            "-1 1",
+            lambda g, low, high, mean, sigma: -1 + 2 * (g - mean) / (high - low),
+        ),
+        ("scale_symmetry_functions_sigma", "0 2", lambda g, low, high, mean, sigma: 2 * (g - mean) / sigma),
+    ],
+)
+def test_scalings(tmp_path, keywords, interval, value) -> None:
+    potential = network(table(SALT))
+    folder = write_n2p2(potential, tmp_path)[0]
+    text = (folder / "input.nn").read_text()
+    start, end = text.index("scale_symmetry_functions"), text.index("remove_atom_energies")
+    ends = "".join(f"{name} {word}\n" for name, word in zip(ENDS, interval.split(), strict=False))
+    (folder / "input.nn").write_text(text[:start] + keywords + "\n" + ends + text[end:])
+    again = read_n2p2(folder)
+    rows = np.loadtxt(folder / "scaling.data")[:7]
+    g = np.random.default_rng(0).uniform(size=(1, len(again.descriptor.names)))
+    found = again.scaling_.scaled(g, np.array([0]))[0, :7]
+    np.testing.assert_allclose(found, value(g[0, :7], *rows[:, 2:].T), rtol=1e-12, atol=1e-12)
+
+
+def test_a_fitted_potential_survives(tmp_path) -> None:
+    found = []
+    for seed in range(6):
+        atoms = structures(SALT, seed)[0]
+        atoms.info["REF_energy"], atoms.arrays["REF_forces"] = float(seed), np.zeros((5, 3))
+        found.append(atoms)
+    acsf = ACSF.generated(SALT, cutoff=4.0, n_radial=2, zetas=(1.0,))
+    potential = NeuralNetwork(acsf, hidden=(4,), members=1, epochs=3).fit(Dataset.from_structures(found))
+    again = read_n2p2(write_n2p2(potential, tmp_path)[0])
+    ours, theirs = potential.predict(found), again.predict(found)
+    np.testing.assert_allclose(theirs.energies, ours.energies, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(theirs.forces[0], ours.forces[0], rtol=0, atol=1e-8)
+
+
+# -- what cannot be ----------------------------------------------------------------------------------------------------
+
+
+def test_what_n2p2_does_not_know_is_refused(tmp_path) -> None:
+    with pytest.raises(NotFitted):
+        write_n2p2(NeuralNetwork(table(SALT)), tmp_path)
+    with pytest.raises(ExchangeError, match="expected a NeuralNetwork, got SNAP"):
+        write_n2p2(SNAP(table(SALT)), tmp_path)
+    with pytest.raises(ExchangeError, match="symmetry functions alone, not SOAP"):
+        write_n2p2(network(SOAP(species=SALT, n_max=2, l_max=1)), tmp_path)
+    weighted = ElementACSF.of([SymmetryFunction(5, (), 4.0, 0.1)], ("Si",))
+    with pytest.raises((ExchangeError, ValueError), match="has no type in n2p2 or RuNNer"):
+        write_n2p2(network(weighted), tmp_path)
+    with pytest.raises(ValueError, match="`unit`: expected one of 'Bohr', 'Å'"):
+        write_n2p2(network(table(SALT)), tmp_path, "nm")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        (
+            "input.nn",
+            "global_nodes_short 5 3",
+            "global_nodes_short 5",
+            r"input\.nn, line \d+: expected nodes of 2 layers",
+        ),
+        ("input.nn", "global_nodes_short 5 3", "", "expected a line `global_nodes_short`"),
+        ("input.nn", "t p l", "t c l", "expected 3 functions of t"),
+        ("input.nn", "remove_atom", "use_electrostatics\nremove_atom", "electrostatics is more than a NeuralNetwork"),
+        ("input.nn", "remove_atom", "nnp_type 4G-HDNNP\nremove_atom", "second-generation potential"),
+        ("input.nn", "scale_max_short 1.0", "scale_max_short 0", "expected scale_min_short below"),
+        ("input.nn", "symfunction_short Cl", "#", "expected symmetry functions of Cl, got none"),
+        ("input.nn", "symfunction_short Cl 2", "symfunction_short Cl 20", "expected a type of"),
+        ("scaling.data", "         2          1 ", "         2          4 ", "expected element 2, function 1"),
+        ("scaling.data", "         2          3 ", "#", "a line for each of 10 functions, got 9"),
+        ("weights.017.data", " b ", " # ", "none"),
+        ("weights.017.data", "E", "x", "expected a number"),
+    ],
+)
+def test_damaged_files_are_refused(tmp_path, file, old, new, message) -> None:
+    folder = write_n2p2(network(table(SALT)), tmp_path)[0]
+    text = (folder / file).read_text()
+    assert old in text
+    (folder / file).write_text(text.replace(old, new) if message != "none" else "\n".join(text.splitlines()[:-1]))
+    with pytest.raises(ExchangeError, match=message if message != "none" else "for a network 3 5 3 1, got 41"):
+        read_n2p2(folder)
+
+
+def test_missing_files(tmp_path) -> None:
+    folder = write_n2p2(network(table(SALT)), tmp_path)[0]
+    for name in ("weights.017.data", "scaling.data", "input.nn"):
+        (folder / name).unlink()
+        with pytest.raises(FileNotFoundError, match=name):
+            read_n2p2(folder)
