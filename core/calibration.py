@@ -234,6 +234,14 @@ class Conformal:
         """Half widths of the intervals of new predictions with these standard deviations, in their unit."""
         return np.asarray(self.factor(alpha) * np.asarray(std_k, dtype=float))
 
+    def coverage(self, dataset: Dataset, prediction: Prediction, alpha: float = 0.1) -> tuple[float, float]:
+        """Share of the references of other structures that are within, and the mean half width, eV/atom or eV/Å."""
+        error_k, std_k, _ = errors_and_stds(dataset, prediction, self.quantity)
+        width_k = self.half_widths(std_k, alpha)
+        if not len(error_k):
+            return float("nan"), float("nan")
+        return float(np.mean(np.abs(error_k) <= width_k)), float(width_k.mean())
+
 
 @dataclass(frozen=True)
 class Recalibration:

@@ -38,6 +38,8 @@ FRAMES_APART = 5  # in a trajectory; what is nearer in time says nothing of how 
 FEWEST_OTHERS = 10  # of the same atoms and farther in time, without which nothing can be told
 SHARE_NEARER = 0.01  # of these that may be nearer than the next frame
 SHARE_IN_A_RUN = 0.1  # likewise, between frames that come right before or after such
+AT_ONCE = 1000  # structures that all others are compared with
+MOST_NUMBERS = 50_000_000  # in the features of all environments of structures of the same atoms: 400 MB
 IDENTICAL = 1e-6  # a distance that rounding makes
 MANY = 0.1  # of what is held out; a smaller share of leaks changes an error little
 
@@ -125,8 +127,10 @@ def trajectories(
     for done, members in enumerate(kinds):
         progress(done / len(kinds), "looking for trajectories")
         if len(members) > FEWEST_OTHERS + FRAMES_APART + 1:
-            rows_sf = _concatenated([found[s] for s in members], chosen)
-            linked[members[1:]] = _follow(members, feature_distance(rows_sf))
+            same = [found[s] for s in members]
+            numbers = len(same) * len(same[0]) * len(chosen.names)
+            rows_sf = _concatenated(same, chosen) if numbers < MOST_NUMBERS else _means(same, chosen, silent)
+            linked[members[1:]] = _follow(members, rows_sf)
     progress(1.0, "trajectories")
     return np.asarray(np.cumsum(~linked) - 1, dtype=np.int64)
 
@@ -166,7 +170,7 @@ def leaks(
     found: list[_Pair] = []
     for members in _indices_by([_composition(atoms) for atoms in dataset.structures]):
         if len(members) > 1:
-            found += _pairs(members, feature_distance(mean_sf[members]), np.asarray(fold_s), trajectory_s, closeness)
+            found += _pairs(members, mean_sf[members], np.asarray(fold_s), trajectory_s, closeness)
     found.sort()
     return Leaks(
         test=np.array([pair.test for pair in found], dtype=np.int64),
@@ -199,40 +203,50 @@ class _Pair(NamedTuple):
 
 
 def _pairs(
-    members: IntArray, distance_ss: Array, fold_s: IntArray, trajectory_s: IntArray, closeness: float
+    members: IntArray, mean_mf: Array, fold_s: IntArray, trajectory_s: IntArray, closeness: float
 ) -> list[_Pair]:
     """A leak of each structure held out, among those of one composition: the frame next in time, or the nearest."""
-    usual = float(np.median(distance_ss[np.triu_indices(len(members), 1)]))
+    some = _some(len(members))
+    usual = float(np.median(feature_distance(mean_mf[some])[np.triu_indices(len(some), 1)]))
     fold_m, trajectory_m = fold_s[members], trajectory_s[members]
     near = max(closeness * usual, IDENTICAL)
     found = []
-    for m in np.flatnonzero(fold_m >= 0):
-        same_m = trajectory_m == trajectory_m[m]
-        leaking = np.flatnonzero((fold_m != fold_m[m]) & (same_m | (distance_ss[m] <= near)))
-        if len(leaking):
+    for start in range(0, len(members), AT_ONCE):
+        distance_bm = feature_distance(mean_mf[start : start + AT_ONCE], mean_mf)
+        for m in start + np.flatnonzero(fold_m[start : start + AT_ONCE] >= 0):
+            distance_m, same_m = distance_bm[m - start], trajectory_m == trajectory_m[m]
+            leaking = np.flatnonzero((fold_m != fold_m[m]) & (same_m | (distance_m <= near)))
+            if not len(leaking):
+                continue
             frames = leaking[same_m[leaking]]
             in_time = np.abs(members[frames] - members[m])
-            nearest = frames[in_time.argmin()] if len(frames) else leaking[distance_ss[m, leaking].argmin()]
-            distance = float(distance_ss[m, nearest])
-            relative = distance / usual if usual > 0 else 0.0
-            found.append(_Pair(int(members[m]), int(members[nearest]), distance, relative, bool(same_m[nearest])))
+            other = frames[in_time.argmin()] if len(frames) else leaking[distance_m[leaking].argmin()]
+            relative = float(distance_m[other] / usual) if usual > 0 else 0.0
+            indices = int(members[m]), int(members[other])
+            found.append(_Pair(*indices, float(distance_m[other]), relative, bool(same_m[other])))
     return found
 
 
-def _follow(members: IntArray, distance_ss: Array) -> NDArray[np.bool_]:
+def _follow(members: IntArray, rows_mf: Array) -> NDArray[np.bool_]:
     """Whether each structure but the first follows the one before it, among structures of the same atoms."""
-    places = np.arange(len(members))
-    other_ss = np.abs(places[:, None] - places) > FRAMES_APART
-    step_s = distance_ss[places[:-1], places[1:]]
+    places, others = np.arange(len(members)), _some(len(members))
+    step_s = np.linalg.norm(np.diff(rows_mf, axis=0), axis=1)
+    distance_mo = feature_distance(rows_mf, rows_mf[others])
+    far_mo = np.abs(places[:, None] - others) > FRAMES_APART
     share_s = np.zeros(len(step_s))
     for own in (places[:-1], places[1:]):
-        nearer_s = ((distance_ss[own] < step_s[:, None]) & other_ss[own]).sum(axis=1)
-        others_s = other_ss[own].sum(axis=1)
+        nearer_s = ((distance_mo[own] < step_s[:, None]) & far_mo[own]).sum(axis=1)
+        others_s = far_mo[own].sum(axis=1)
         share_s = np.maximum(share_s, np.where(others_s < FEWEST_OTHERS, 1.0, nearer_s / np.maximum(1, others_s)))
     share_s[np.diff(members) != 1] = 1.0
     possible, certain = share_s <= SHARE_IN_A_RUN, share_s <= SHARE_NEARER
     run_s = np.cumsum(~possible)
     return np.asarray(possible & np.isin(run_s, run_s[certain]))
+
+
+def _some(n: int) -> IntArray:
+    """All of few structures, and as many of more as bound memory and time, evenly spread."""
+    return np.unique(np.linspace(0, n - 1, min(n, AT_ONCE)).astype(np.int64))
 
 
 def _indices_by(keys: Sequence[Hashable]) -> list[IntArray]:

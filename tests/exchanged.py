@@ -6,8 +6,8 @@ import numpy as np
 from ase import Atoms
 
 from potscope.core import Dataset
-from potscope.core.descriptors import Bispectrum, QuipSOAP, ThreeBody, TwoBody
-from potscope.core.models import GAP, SNAP, Term
+from potscope.core.descriptors import ACSF, Bispectrum, QuipSOAP, ThreeBody, TwoBody
+from potscope.core.models import GAP, SNAP, NeuralNetwork, PairPotential, Potential, Term
 
 NAMES = ("energy", "local_energies", "forces", "stress")
 TWO = {"species": ["Na", "Cl"], "rcutfac": 4.1, "radelem": [0.52, 0.47], "wj": [1.0, 0.83]}
@@ -127,3 +127,24 @@ def gap(name: str) -> GAP:
     potential.weights_ = rng.normal(size=potential.n_sparse_)
     potential.offsets_ = rng.normal(size=len(potential.offsets_))
     return potential
+
+
+def learnt(potential: Potential) -> Potential:
+    """Fitted to a few references by chance."""
+    rng = np.random.default_rng(2)
+    found = [atoms for seed in range(3) for atoms in structures(("Na", "Cl"), seed)]
+    for atoms in found:
+        atoms.info["REF_energy"] = float(rng.normal())
+        atoms.arrays["REF_forces"] = rng.normal(size=(len(atoms), 3))
+    return potential.fit(Dataset.from_structures(found))
+
+
+def fitted_network() -> NeuralNetwork:
+    """A committee of two small networks."""
+    acsf = ACSF.generated(("Na", "Cl"), cutoff=4.0, n_radial=2, zetas=(1.0,))
+    return learnt(NeuralNetwork(acsf, hidden=(4,), members=2, epochs=3))
+
+
+def fitted_pairs() -> PairPotential:
+    """A pair potential."""
+    return learnt(PairPotential(cutoff=4.5))

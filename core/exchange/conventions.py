@@ -29,8 +29,8 @@ def explain(source: str | Path | Mapping[str, Any], unit: str = "Bohr") -> Expla
     ----------
     source
         A path: of a ``.snapparam``, a ``.snapcoeff`` or LAMMPS' commands; of an ``input.nn`` or its folder; of QUIP's
-        XML; of FitSNAP's ``.in``. Or a text: a command line of gap_fit, or a descriptor as QUIP writes it. Or a mapping:
-        the keyword arguments of DScribe's ``SOAP``.
+        XML; of FitSNAP's ``.in``. Or a text: a command line of gap_fit, or a descriptor as QUIP writes it. Or a
+        mapping: the keyword arguments of DScribe's ``SOAP``.
     unit
         Of the lengths in an ``input.nn``: ``"Bohr"``, with energies in Hartree, or ``"Å"``, with eV.
 

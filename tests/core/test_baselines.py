@@ -305,7 +305,11 @@ def test_molecular_dynamics_is_that_of_the_calculator():
 
 # -- Δ-learning -------------------------------------------------------------------------------------------------------
 
-CLEAN = {"KernelRidge": {"regularisation": 1e-8}, "SVR": {"C": 1e4}}
+CLEAN = {
+    "KernelRidge": {"regularisation": 1e-8},
+    "SVR": {"C": 1e4},
+    "NeuralNetwork": {"hidden": (6,), "epochs": 40, "members": 2, "penalty": 1e-3},
+}
 """What the references without noise ask for, where the defaults expect some."""
 
 

@@ -21,6 +21,7 @@ from potscope.core.calibration import (
     errors_and_stds,
 )
 from potscope.core.dataset import Dataset
+from potscope.core.metrics import taken
 from potscope.core.prediction import Prediction
 
 N = 40_000
@@ -176,6 +177,15 @@ def test_energies_count_per_atom_and_what_is_unknown_is_left_out() -> None:
     assert found.z_rms == pytest.approx(math.sqrt((4 + 1) / 2))
     assert found.measures()["count"] == 2
     assert calibration(*predicted(), "force").z_rms == pytest.approx(2)
+
+
+def test_coverage_of_a_prediction_by_hand() -> None:
+    dataset, prediction = predicted()
+    conformal = Conformal.of(dataset, prediction)
+    assert conformal.scores.tolist() == [1, 2]
+    assert conformal.coverage(dataset, prediction, 0.5) == (1.0, pytest.approx(2 * 0.75))
+    assert conformal.coverage(dataset, prediction, 0.7) == (0.5, pytest.approx(0.75))
+    assert all(math.isnan(value) for value in conformal.coverage(dataset[1:2], taken(prediction, np.array([1])), 0.5))
 
 
 def test_recalibrated_the_errors_are_as_large_as_said() -> None:

@@ -122,6 +122,7 @@ def test_models_of_ones_own_and_those_that_fail(found) -> None:
     assert found["mine"].calibrations == {}
     assert found["mine"].errors["energy_count"] == 10
     assert found["krr"].calibrations == {}
+    assert set(found["gap"].calibrations) == {"energy", "force"}
     with pytest.raises(KeyError, match="`model`: expected one of 'mine'"):
         found["yours"]
 

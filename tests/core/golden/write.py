@@ -22,7 +22,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from potscope.core import Dataset
 from potscope.core.descriptors import SOAP, AverageSOAP, Bispectrum
-from potscope.core.models import REGISTRY, Potential
+from potscope.core.models import COMPOSED, REGISTRY, Delta, FromCalculator, PairPotential, Potential, Repulsion
 from potscope.core.prediction import Prediction
 
 HERE = Path(__file__).resolve().parent
@@ -44,6 +44,14 @@ SMALL: dict[str, dict[str, object]] = {
 """Hyperparameters that make a family small and quick, or its fit to data without noise a good one."""
 
 
+MADE: dict[str, Potential] = {
+    "FromCalculator": FromCalculator(EMT()),
+    "Repulsion": Repulsion(inner=1.0, outer=3.0),
+    "Delta": Delta(FromCalculator(EMT(), fit_offsets=False), PairPotential(form="Lennard-Jones")),
+}
+"""What is made of other objects."""
+
+
 def alloys(count: int, seed: int) -> list[Atoms]:
     """Strained and shaken cells of four atoms with energy, forces and stress."""
     rng = np.random.default_rng(seed)
@@ -63,7 +71,9 @@ def alloys(count: int, seed: int) -> list[Atoms]:
 def fitted(cls: type[Potential]) -> Potential:
     """A small potential of a family."""
     arguments = SMALL.get(cls.__name__, {})
-    if cls.descriptor_scope == "none":
+    if cls.__name__ in MADE:
+        potential = MADE[cls.__name__]
+    elif cls.descriptor_scope == "none":
         potential = cls(**arguments)
     else:
         potential = cls(DESCRIPTORS.get(cls.__name__, DESCRIPTORS[cls.descriptor_scope]), **arguments)
@@ -102,7 +112,7 @@ def write(name: str, folder: Path = HERE) -> None:
     for kind in ("potscope", "json"):
         if (folder / f"{name}.{kind}").exists():
             raise FileExistsError(f"{name}.{kind} is there, and stands for the files that people have; it stays")
-    potential, structures = fitted(REGISTRY[name]), inputs()
+    potential, structures = fitted({**REGISTRY, **COMPOSED}[name]), inputs()
     content = {
         "structures": [
             {
@@ -120,5 +130,7 @@ def write(name: str, folder: Path = HERE) -> None:
 
 
 if __name__ == "__main__":
-    for missing in sys.argv[1:] or [name for name in REGISTRY if not (HERE / f"{name}.potscope").exists()]:
+    for missing in sys.argv[1:] or [
+        name for name in {**REGISTRY, **COMPOSED} if not (HERE / f"{name}.potscope").exists()
+    ]:
         write(missing)
