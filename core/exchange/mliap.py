@@ -147,8 +147,7 @@ class MliapModel:
 def known_species(potential: LocalPotential) -> Sequence[str]:
     """The elements that a potential says it knows; none if it does not tell."""
     owner = getattr(potential, "descriptor", potential)
-    found: Sequence[str] = getattr(owner, "species", None) or getattr(potential, "species_", ())
-    return found
+    return tuple(getattr(owner, "species", ()) or getattr(potential, "species_", ()))
 
 
 def write_mliap(

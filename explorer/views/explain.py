@@ -79,6 +79,7 @@ class ExplainView(pn.viewable.Viewer):
             object=f'<span class="worse">{escape(environment.problem)}</span>', visible=bool(environment.problem)
         )
         self.area.visible = self.words.visible = self.what.visible = explained is not None
+        self.code.button.visible = explained is not None
         self.go.visible = environment.neighbour is not None
         self._fill()
         if explained is not None:

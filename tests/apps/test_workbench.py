@@ -25,6 +25,7 @@ pytestmark = pytest.mark.browser
 
 MAP, ENERGY, FORCE, TIME = "principal component 1", "reference (eV/atom)", "reference (eV/Å)", "time (fs)"
 BARS = "neighbours, by their distance (Å)"
+COST, CONFIDENCE, DEVIATION = "step with forces (µs/atom)", "confidence", "predicted ± (meV/atom)"
 WIDE = {"width": 1440, "height": 900}
 
 
@@ -306,6 +307,18 @@ def test_neighbours_have_the_colours_of_their_bars_and_a_click_marks_one(open_wo
     bench.button("Go to this neighbour").wait_for()
 
 
+def test_an_archive_of_arrays_becomes_the_data(open_workbench, tmp_path):
+    bench = open_workbench()
+    path = tmp_path / "md.npz"
+    rng = np.random.default_rng(0)
+    water = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
+    np.savez(path, z=[8, 1, 1], R=water + 0.02 * rng.normal(size=(5, 3, 3)), E=np.arange(5.0), F=np.zeros((5, 3, 3)))
+    bench.page.locator("input[type=file]").set_input_files(path)
+    bench.wait(lambda: len(bench.session.dataset) == 5)
+    assert bench.session.dataset.species == ("H", "O")
+    bench.says("5 structures of H O")
+
+
 def test_a_bad_file_is_explained(open_workbench, tmp_path):
     bench = open_workbench()
     path = tmp_path / "bad.xyz"
@@ -314,6 +327,68 @@ def test_a_bad_file_is_explained(open_workbench, tmp_path):
     bench.says("bad.xyz")
     assert len(bench.session.dataset) == 24
     assert bench.button("Fit potential").is_enabled()
+
+
+def choose(bench: Workbench, label: str, title: str) -> None:
+    """Choose from a menu."""
+    bench.page.get_by_label(label, exact=True).first.click()
+    bench.page.locator(".MuiMenu-list").get_by_text(title, exact=True).click()
+
+
+def test_the_map_is_drawn_with_another_kernel_between_structures(open_workbench):
+    bench = open_workbench()
+    before = bench.session.structure_map
+    bench.button("by SOAP").click()
+    choose(bench, "Kernel between structures", "Best match")
+    bench.button("Draw").click()
+    bench.wait(lambda: bench.session.structure_map is not before)
+    assert type(bench.session.structure_map.kernel).__name__ == "BestMatchKernel"
+    bench.button("by SOAP, Best match").wait_for()
+
+
+def test_a_weight_of_a_group_is_typed_and_fitted_with(open_workbench):
+    bench = open_workbench()
+    choose(bench, "Model", "Linear potential (SNAP)")
+    bench.button("Settings of groups").click()
+    weight = bench.page.get_by_label("energy weight (atom/eV), liquid")
+    weight.fill("7")
+    weight.press("Enter")
+    bench.wait(lambda: bench.session.groups.values == {"liquid": {"energy": 7.0}})
+    bench.button("Hide the settings of groups (1 set)").wait_for()
+    bench.button("Fit potential").click()
+    bench.wait(lambda: bench.session.fit is not None)
+    assert bench.session.fit.model.groups_["liquid"].energy == 7.0
+
+
+def test_potentials_are_compared(open_workbench):
+    bench = open_workbench()
+    bench.open_tab("Compare")
+    bench.page.get_by_label("CompositionModel").check()
+    bench.wait(lambda: "CompositionModel" in bench.session.comparing.chosen)
+    bench.button("Compare").click()
+    bench.wait(lambda: bench.session.comparing.comparison is not None)
+    wait_for_plot(bench.page, COST)
+    for name in ("GAP", "SNAP", "CompositionModel"):
+        bench.page.locator(".body .line").get_by_text(name, exact=True).wait_for()
+    bench.button("reliability").click()
+    wait_for_plot(bench.page, CONFIDENCE)
+    bench.button("Save as JSON").wait_for()
+
+
+def test_errors_are_held_against_their_uncertainty_and_atoms_have_its_colours(open_workbench):
+    bench = open_workbench(fit=True)
+    bench.open_tab("Parity")
+    bench.button("error and ±").click()
+    wait_for_plot(bench.page, DEVIATION)
+    fit = bench.session.fit
+    std_s, error_s = 1000 * fit.energy_std_s, 1000 * np.abs(fit.energy_error_s)
+    index = int(np.argmax(error_s))
+    click_in_plot(bench.page, DEVIATION, float(std_s[index]), float(error_s[index]))
+    bench.wait(lambda: bench.session.selected == index)
+    bench.wait_shown(index)
+    choose(bench, "atoms coloured by", "force ±")
+    bench.wait(lambda: bench.session.of_atoms is not None)
+    bench.says("force ± (eV/Å)")
 
 
 def test_the_code_is_shown(open_workbench):

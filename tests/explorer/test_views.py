@@ -22,7 +22,7 @@ from potscope.explorer.texts import from_text, is_typed
 from potscope.explorer.views import controls
 from potscope.explorer.views.code import CodeButton
 from potscope.explorer.views.data import Source
-from potscope.explorer.views.layout import chips, number, save_name
+from potscope.explorer.views.layout import chips, duration, number, save_name
 from potscope.explorer.views.table import COLUMNS
 
 SOURCES = [Source("few", "Few structures", "A few of each group.", "PBE", lambda: few_structures(2))]
@@ -345,6 +345,57 @@ def test_dynamics_shows_its_drift_only_at_constant_energy(fitted):
     assert list(view.traces[3]) == [frame.temperature for frame in fitted.trajectory]
 
 
+def test_the_settings_of_groups_are_out_of_the_way_until_they_are_wanted():
+    session = coarse_session()
+    view = views.GroupsView(session)
+    session.model.choice = "KernelRidge"
+    assert not view.area.visible
+    session.model.choice = "SNAP"
+    assert view.area.visible
+    assert not view.table.visible
+    view.toggle.clicks += 1
+    assert view.table.visible
+    assert [row["name"] for row in view.table.rows] == list(session.dataset.group_sizes)
+    assert [column["fallback"] for column in view.table.columns] == ["100", "1", "10"]
+    view.table.edited = {"group": "slab", "field": "force", "text": "2.5", "edit": 1}
+    assert session.groups.values == {"slab": {"force": 2.5}}
+    assert view.table.values == {"slab": {"force": "2.5"}}
+    view.table.edited = {"group": "slab", "field": "force", "text": "-2", "edit": 2}
+    assert "force: `force`" in view.problem.object
+    assert view.table.values == {"slab": {"force": "2.5"}}
+
+
+def test_neighbours_are_not_explained_for_descriptors_of_structures():
+    session = coarse_session()
+    view = views.ExplainView(session)
+    session.environment.shown = True
+    session.environment.jobs.wait()
+    assert view.area.visible
+    session.model.choice = "SVR"
+    session.environment.jobs.wait()
+    assert "describes whole structures" in view.problem.object
+    assert not any((view.area.visible, view.what.visible, view.reference.visible, view.code.button.visible))
+    session.model.choice = "GAP"
+    session.environment.jobs.wait()
+    assert view.area.visible
+
+
+@pytest.mark.parametrize("what", ["groups", "error and ±", "reliability"])
+def test_the_parity_page_has_uncertainties_where_the_family_has_them(fitted, what):
+    parity = views.ParityView(fitted)
+    assert parity.third.options == ["groups", "error and ±", "reliability"]
+    parity.third.value = what
+    assert parity.deviations.area.visible is (what == "error and ±")
+    assert parity.groups_area.visible is (what != "error and ±")
+    fitted.select(7)
+    assert parity.deviations.ring[1] == pytest.approx(1000 * abs(fitted.fit.energy_error_s[7]))
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.004, "4 ms"), (0.83, "0.83 s"), (42.4, "42 s"), (1500.0, "25 min")])
+def test_times_have_as_many_digits_as_mean_something(seconds, text):
+    assert duration(seconds) == text
+
+
 # -- data -------------------------------------------------------------------------------------------------------------
 
 
@@ -423,6 +474,37 @@ def test_keys_of_files_that_were_not_understood_are_named(data_view, tmp_path):
     data_view.session.reading.wait()
     assert data_view.session.dataset.n_forces == 3
     assert "energy_key='my_number'" in code(data_view.session, "map")
+
+
+FITSNAP = """# as FitSNAP writes it
+{{"Dataset": {{"Data": [{{"Positions": [[0, 0, 0], [0, 0, {z}]], "AtomTypes": ["Ta", "Ta"], "NumAtoms": 2,
+"Lattice": [[9, 0, 0], [0, 9, 0], [0, 0, 9]], "Energy": -1.0, "Forces": [[0, 0, 0], [0, 0, 0]],
+"Stress": [[0, 0, 0], [0, 0, 0], [0, 0, 0]]}}]}}}}
+"""
+
+
+def test_uploaded_files_of_fitsnap_have_groups_with_names_that_mean_something(data_view):
+    names = ["Liquid_1.json", "Liquid_2.json", "Surface_1.json"]
+    contents = [FITSNAP.format(z=2.5 + 0.1 * k).encode() for k in range(3)]
+    data_view.upload.param.update(filename=names, value=contents, mime_type=["application/json"] * 3)
+    data_view.session.reading.wait()
+    assert not data_view.problem.visible, data_view.problem.object
+    assert data_view.session.dataset.groups == ("Liquid", "Liquid", "Surface")
+
+
+def test_atomisation_energies_are_taken_with_one_click(data_view, tmp_path):
+    path = tmp_path / "own.xyz"
+    structures = few_structures()[:3].to_structures()
+    for atoms in structures:
+        atoms.info["E_atomisation"] = -5.0 * len(atoms)
+    write(path, structures, format="extxyz")
+    upload(data_view, "own.xyz", path.read_bytes())
+    assert data_view.atomise.visible
+    assert data_view.session.dataset.keys.energy == "REF_energy"
+    data_view.atomise.clicks += 1
+    data_view.session.reading.wait()
+    assert data_view.session.dataset.energies[0] == -5.0 * len(structures[0])
+    assert not data_view.atomise.visible
 
 
 INPUT_DATA = """begin
