@@ -153,9 +153,15 @@ def served_document() -> Document | None:
 
 
 def poster(document: Document) -> Callable[[Callable[[], None]], Any]:
-    """A function that makes calls on a document's own thread, with the document set as Panel's current one."""
+    """A function that makes calls on a document's own thread, with the document set as Panel's current one.
+
+    Once the page is gone it makes none.
+    """
 
     def post(call: Callable[[], None]) -> None:
+        if document.session_context is None or document.session_context.destroyed:
+            return
+
         def in_document() -> None:
             with set_curdoc(document):
                 call()

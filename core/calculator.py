@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from ase.outputs import Properties, all_outputs
 
 from potscope.core.models.base import LocalPotential, Potential
 from potscope.core.prediction import Prediction
@@ -77,6 +78,10 @@ class PotentialCalculator(Calculator):
         )
         before: dict[str, Any] = {} if system_changes else self.results
         self.results: dict[str, Any] = {**before, **_results(prediction)}
+
+    def export_properties(self) -> Properties:
+        """The results that have a name in ASE; it refuses to export others."""
+        return Properties({name: value for name, value in self.results.items() if name in all_outputs})
 
     def _evaluate(self, atoms: Atoms, energy_std: bool, atom_std: bool) -> Prediction:
         if self._neighbours is None or not isinstance(self.potential, LocalPotential):

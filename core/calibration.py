@@ -116,8 +116,8 @@ def calibration_of(error_k: Array, std_k: Array, interval: str = "central") -> C
     >>> rng = np.random.default_rng(0)
     >>> std_k = rng.uniform(0.5, 1.5, 10_000)
     >>> found = calibration_of(std_k * rng.normal(size=10_000), std_k)
-    >>> print(f"{found.z_rms:.2f} {found.miscalibration_area:.2f}")
-    1.00 0.00
+    >>> print(f"{found.z_rms:.1f} {found.miscalibration_area:.2f}")
+    1.0 0.00
     """
     check_choice("interval", interval, INTERVALS)
     error_k, std_k = _checked(error_k, std_k)

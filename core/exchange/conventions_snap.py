@@ -24,7 +24,7 @@ SOLVERS = {"SVD": "least squares", "RIDGE": "ridge", "ARD": "automatic relevance
 
 STRESS = Finding(
     "stress",
-    f"a pressure in bar, positive under compression, xx yy zz xy xz yz; 1 eV/Å³ is {LAMMPS_BAR:.7g} bar",
+    f"a pressure in bar, positive under compression, xx yy zz xy xz yz; 1 eV/Å³ is {LAMMPS_BAR:.8g} bar",
     f"eV/Å³, positive under tension, xx yy zz yz xz xy: minus the pressure; 1 eV/Å³ is {1 / units.bar:.10g} bar",
     "converted",
 )
@@ -104,7 +104,9 @@ def _cutoffs(descriptor: Bispectrum | None) -> str:
 def _of_potential(potential: SNAP, descriptor: Bispectrum) -> list[Finding]:
     species = " ".join(descriptor.species)
     lone = potential.predict([Atoms(symbol) for symbol in descriptor.species]).energies
-    energies = ", ".join(f"{symbol} {energy:.8g} eV" for symbol, energy in zip(descriptor.species, lone, strict=True))
+    energies = ", ".join(
+        f"{symbol} {energy:.8g} eV" for symbol, energy in zip(descriptor.species, lone.round(12), strict=True)
+    )
     found = [
         Finding("elements", f"types in the order {species}", f"species ({species}); LAMMPS' types from 1", "same"),
         Finding(

@@ -318,7 +318,7 @@ class _Settings:
         for name, what in REFUSED.items():
             if name in found:
                 raise found[name][0].error(f"no {name}: {what} is more than a NeuralNetwork holds")
-        for name in ("nnp_type", "nnp_gen", "runner_nnp_type"):
+        for name in ("nnp_type", "nnp_type_gen", "nnp_gen"):
             if name in found and found[name][0].words[-1] not in ("2", "2G", "2G-HDNNP", "1"):
                 raise found[name][0].error("a second-generation potential (2G-HDNNP)")
         try:

@@ -124,13 +124,13 @@ def unit_of(objective: Objective, parameters: Array, batch: Batch) -> float:
     energy_s, forces = objective.predicted(parameters, batch)
     own, reference = [np.empty(0)], [np.empty(0)]
     for example, forces_nc in zip(batch.examples, forces, strict=True):
-        known = np.isfinite(example.forces_nc)
+        known = example.force_weight_nc > 0
         own.append(forces_nc[known])
         reference.append(example.forces_nc[known])
     ratio = _ratio(np.concatenate(reference), np.concatenate(own))
     if ratio is None:
-        known_s = np.array([np.isfinite(example.energy) for example in batch.examples])
-        ratio = _ratio(np.array([example.energy for example in batch.examples])[known_s], energy_s[known_s])
+        known_s = batch.energy_weight_s > 0
+        ratio = _ratio(batch.energy_s[known_s], energy_s[known_s])
     return ratio or 1.0
 
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -44,7 +45,8 @@ from potscope.core.progress import Progress
 MOST_BYTES = 2_000_000_000
 """What the blocks of all structures of a fit may take together; float64."""
 
-NEGLIGIBLE = 1e-7  # of the largest singular value of features: a component that is smaller is rounding
+NEGLIGIBLE = 1e-5  # of what whitening adds to the variances: a component of less is left out
+ROUNDING = 1e-14  # of the largest variance
 
 
 class Blocks(NamedTuple):
@@ -130,15 +132,17 @@ def principal_inputs(values_nf: Array, species_n: IntArray, scaling: FeatureScal
         M_{fk} = \frac{c_f U_{fk}}{\sqrt{\lambda_k + w \lambda_1}},
 
     with the eigenvectors and -values :math:`\mathbf U`, :math:`\lambda_k` of the covariance of :math:`c_f G_f`, and
-    :math:`w` the `whitening`. Components of less than rounding are left out.
+    :math:`w` the `whitening`. Components of :math:`\lambda_k < 10^{-5} w\lambda_1` are left out: their inputs
+    would be less than three thousandths of the first's.
     """
     found = []
     for z in range(len(scaling.mean_zf)):
         x_nf = (values_nf[species_n == z] - scaling.mean_zf[z]) * scaling.factor_zf[z]
         _, s_k, U_kf = np.linalg.svd(x_nf, full_matrices=False) if len(x_nf) else (None, np.zeros(0), x_nf)
-        kept = s_k > NEGLIGIBLE * s_k.max(initial=0.0)
-        variance_k = s_k[kept] ** 2 / max(1, len(x_nf))
-        scale_k = 1 / np.sqrt(variance_k + whitening * variance_k.max(initial=0.0))
+        variance_k = s_k**2 / max(1, len(x_nf))
+        largest = variance_k.max(initial=0.0)
+        kept = variance_k > max(ROUNDING, NEGLIGIBLE * whitening) * largest
+        scale_k = 1 / np.sqrt(variance_k[kept] + whitening * largest)
         found.append(scaling.factor_zf[z][:, None] * U_kf[kept].T * scale_k)
     size = max(1, *(map_fk.shape[1] for map_fk in found))
     maps = tuple(np.pad(map_fk, ((0, 0), (0, size - map_fk.shape[1]))) for map_fk in found)
@@ -147,7 +151,7 @@ def principal_inputs(values_nf: Array, species_n: IntArray, scaling: FeatureScal
 
 @dataclass(eq=False)
 class Example:
-    """One structure of the data: its inputs and references, less what is not to be learnt.
+    """One structure of the data: its inputs, its references less what is not to be learnt, and their weights.
 
     Attributes
     ----------
@@ -155,14 +159,10 @@ class Example:
         The structure.
     x_nk, species_n
         Inputs of its atoms, shape (atoms, inputs), and their species.
-    energy
-        Total energy less the energies of its elements, eV; NaN where unknown or without weight.
-    forces_nc
-        eV/Å, NaN where unknown.
-    virial_v
-        −stress × volume, eV, Voigt order; NaN where unknown.
-    weights
-        Of its group.
+    energy, forces_nc, virial_v
+        Energy less those of its elements, eV; forces, eV/Å; −stress × volume, eV, Voigt order. Zero where unknown.
+    energy_weight, force_weight_nc, virial_weight_v
+        What residuals of these are multiplied by; zero where the reference is unknown.
     """
 
     atoms: Atoms
@@ -171,24 +171,28 @@ class Example:
     energy: float
     forces_nc: Array
     virial_v: Array
-    weights: Weights
+    energy_weight: float
+    force_weight_nc: Array
+    virial_weight_v: Array
     kept: Blocks | None = field(default=None, repr=False)
 
-    @property
-    def volume(self) -> float:
-        """Å³; 1 where there is no stress to divide by it."""
-        return float(self.atoms.get_volume()) if np.isfinite(self.virial_v).all() else 1.0
-
-    @property
+    @cached_property
     def has_derivatives(self) -> bool:
         """Whether there is a force or a stress to learn."""
-        return bool(np.isfinite(self.forces_nc).any() or np.isfinite(self.virial_v).any())
+        return bool(self.force_weight_nc.any() or self.virial_weight_v.any())
 
-    @property
+    @cached_property
     def n_equations(self) -> int:
         """How many numbers there are to learn."""
-        known = (np.isfinite(values).sum() for values in (self.energy, self.forces_nc, self.virial_v))
-        return int(sum(known))
+        weights = (self.energy_weight, self.force_weight_nc, self.virial_weight_v)
+        return sum(int(np.count_nonzero(values)) for values in weights)
+
+    @property
+    def squares(self) -> float:
+        """Sum of the squares of the weighted references."""
+        of_energy = (self.energy_weight * self.energy) ** 2
+        of_forces, of_virial = self.force_weight_nc * self.forces_nc, self.virial_weight_v * self.virial_v
+        return float(of_energy + np.sum(of_forces**2) + np.sum(of_virial**2))
 
 
 def by_content(train: Dataset) -> tuple[Dataset, list[str]]:
@@ -211,15 +215,13 @@ def examples_of(
     offsets_z: Array,
     weights_s: Sequence[Weights],
 ) -> list[Example]:
-    """The structures of a data set whose features are known, without blocks yet.
-
-    A reference without weight counts as unknown.
-    """
+    """The structures of a data set whose features are known, without blocks yet."""
     examples = []
     for s, atoms in enumerate(train.structures):
         weights, forces_nc, stress_v = weights_s[s], train.forces[s], train.stresses[s]
-        unknown_nc = np.full((len(atoms), 3), np.nan)
-        has_stress = weights.stress > 0 and np.isfinite(stress_v).all()
+        known_nc = np.zeros((len(atoms), 3), bool) if forces_nc is None else np.isfinite(forces_nc)
+        knows_stress, knows_energy = bool(np.isfinite(stress_v).all()), bool(np.isfinite(train.energies[s]))
+        volume = atoms.get_volume() if knows_stress else 1.0
         species_n = descriptor.species_of(atoms.numbers)
         offset = offsets_of(atoms.numbers, descriptor.species, offsets_z).sum()
         examples.append(
@@ -227,10 +229,12 @@ def examples_of(
                 atoms=atoms,
                 x_nk=inputs.of(values[s], species_n),
                 species_n=species_n,
-                energy=float(train.energies[s] - offset) if weights.energy > 0 else np.nan,
-                forces_nc=unknown_nc if forces_nc is None or weights.force == 0 else forces_nc,
-                virial_v=-stress_v * atoms.get_volume() if has_stress else np.full(6, np.nan),
-                weights=weights,
+                energy=float(train.energies[s] - offset) if knows_energy else 0.0,
+                forces_nc=np.zeros((len(atoms), 3)) if forces_nc is None else np.where(known_nc, forces_nc, 0.0),
+                virial_v=-stress_v * volume if knows_stress else np.zeros(6),
+                energy_weight=knows_energy * weights.energy / len(atoms),
+                force_weight_nc=known_nc * weights.force,
+                virial_weight_v=np.full(6, knows_stress * weights.stress / volume),
             )
         )
     return examples
@@ -329,3 +333,34 @@ def slope_gradient(
         for v in range(6):
             for k in range(size):
                 t_nk[n, k] += V_nvk[n, v, k] * S_v[v]
+
+
+@kernel
+def compared(
+    first_n: IntArray,
+    j_b: IntArray,
+    J_bck: Array,
+    V_nvk: Array,
+    g_nk: Array,
+    reference_nc: Array,
+    weight_nc: Array,
+    reference_v: Array,
+    weight_v: Array,
+    wants_gradient: bool,
+    t_nk: Array,
+) -> float:
+    """Sum of the squares of one structure's residuals of forces and virial; half their derivatives are added to t."""
+    forces_nc, virial_v, squares = np.zeros((g_nk.shape[0], 3)), np.zeros(6), 0.0
+    forces_and_virial(first_n, j_b, J_bck, V_nvk, g_nk, forces_nc, virial_v)
+    for n in range(g_nk.shape[0]):
+        for c in range(3):
+            left = weight_nc[n, c] * (forces_nc[n, c] - reference_nc[n, c])
+            squares += left * left
+            forces_nc[n, c] = weight_nc[n, c] * left
+    for v in range(6):
+        left = weight_v[v] * (virial_v[v] - reference_v[v])
+        squares += left * left
+        virial_v[v] = weight_v[v] * left
+    if wants_gradient:
+        slope_gradient(first_n, j_b, J_bck, V_nvk, forces_nc, virial_v, t_nk)
+    return squares

@@ -15,14 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import over_atoms
 from potscope.core.models.network import Network, Pass
-from potscope.core.models.network_data import BlockStore, Example, forces_and_virial, slope_gradient
+from potscope.core.models.network_data import BlockStore, Example, compared, forces_and_virial
 
 
 class Batch:
@@ -40,6 +39,8 @@ class Batch:
         Their inputs.
     n_equations
         How many numbers there are to learn.
+    energy_s, energy_weight_s
+        Energies of the structures, eV, and what residuals of them are multiplied by.
     """
 
     def __init__(self, examples: Sequence[Example], n_species: int) -> None:
@@ -50,36 +51,13 @@ class Batch:
         self.rows = [np.flatnonzero(species_n == z) for z in range(n_species)]
         self.inputs = [np.ascontiguousarray(x_nk[rows]) for rows in self.rows]
         self.n_equations = sum(example.n_equations for example in examples)
+        self.energy_s = np.array([example.energy for example in examples])
+        self.energy_weight_s = np.array([example.energy_weight for example in examples])
 
     @property
     def n_atoms(self) -> int:
         """Atoms of all structures."""
         return int(self.first_s[-1])
-
-
-class Residuals(NamedTuple):
-    """Of one structure: half the derivatives of the sum of squares by energy, forces and virial, and the sum."""
-
-    energy: float
-    forces_nc: Array
-    virial_v: Array
-    squares: float
-
-
-def residuals(example: Example, energy: float, forces_nc: Array, virial_v: Array) -> Residuals:
-    """Weighted differences from the references; zero where a reference is unknown."""
-    weights = example.weights
-    of_energy = weights.energy / len(example.species_n)
-    of_stress = weights.stress / example.volume
-    energy_left = _known(energy - example.energy) * of_energy
-    forces_left = _known(forces_nc - example.forces_nc) * weights.force
-    virial_left = _known(virial_v - example.virial_v) * of_stress
-    squares = float(energy_left**2 + np.sum(forces_left**2) + np.sum(virial_left**2))
-    return Residuals(float(energy_left * of_energy), forces_left * weights.force, virial_left * of_stress, squares)
-
-
-def _known(difference: Array | float) -> Array:
-    return np.nan_to_num(difference, nan=0.0)
 
 
 class Objective:
@@ -135,7 +113,9 @@ class Objective:
         forces = []
         for s, example in enumerate(batch.examples):
             own = slice(batch.first_s[s], batch.first_s[s + 1])
-            forces.append(self._forces(example, g_nk[own])[0])
+            forces.append(np.zeros((own.stop - own.start, 3)))
+            if example.has_derivatives:
+                forces_and_virial(*self.store.blocks(example), g_nk[own], forces[-1], np.zeros(6))
         return np.add.reduceat(energy_n, batch.first_s[:-1]), forces
 
     def _passes(self, parameters: Array, batch: Batch) -> list[Pass]:
@@ -148,28 +128,21 @@ class Objective:
             energy_n[rows], g_nk[rows] = self.unit * passed.energy_n, self.unit * passed.slopes()
         return energy_n, g_nk
 
-    def _forces(self, example: Example, g_nk: Array) -> tuple[Array, Array]:
-        forces_nc, virial_v = np.zeros((len(g_nk), 3)), np.zeros(6)
-        if example.has_derivatives:
-            forces_and_virial(*self.store.blocks(example), g_nk, forces_nc, virial_v)
-        return forces_nc, virial_v
-
     def _compared(self, batch: Batch, energy_n: Array, g_nk: Array, want_gradient: bool) -> tuple[float, Array, Array]:
         """Sum of squares, and half its derivatives by the energies and slopes of all atoms."""
-        squares_s, e_n = np.zeros(len(batch.examples)), np.zeros(batch.n_atoms)
-        t_nk = np.zeros_like(g_nk) if want_gradient else g_nk
+        left_s = batch.energy_weight_s * (np.add.reduceat(energy_n, batch.first_s[:-1]) - batch.energy_s)
+        e_n = np.repeat(batch.energy_weight_s * left_s, np.diff(batch.first_s))
+        squares_s, t_nk = left_s**2, np.zeros_like(g_nk)
 
         def compare(start: int, stop: int) -> None:
             for s in range(start, stop):
-                example, own = batch.examples[s], slice(batch.first_s[s], batch.first_s[s + 1])
-                forces_nc, virial_v = np.zeros((own.stop - own.start, 3)), np.zeros(6)
-                blocks = self.store.blocks(example) if example.has_derivatives else None
-                if blocks is not None:
-                    forces_and_virial(*blocks, g_nk[own], forces_nc, virial_v)
-                left = residuals(example, float(energy_n[own].sum()), forces_nc, virial_v)
-                squares_s[s], e_n[own] = left.squares, left.energy
-                if blocks is not None and want_gradient:
-                    slope_gradient(*blocks, left.forces_nc, left.virial_v, t_nk[own])
+                example = batch.examples[s]
+                if not example.has_derivatives:
+                    continue
+                own = slice(batch.first_s[s], batch.first_s[s + 1])
+                references = (example.forces_nc, example.force_weight_nc, example.virial_v, example.virial_weight_v)
+                blocks = self.store.blocks(example)
+                squares_s[s] += compared(*blocks, g_nk[own], *references, want_gradient, t_nk[own])
 
         over_atoms(compare, len(batch.examples))
         return float(squares_s.sum()), e_n, t_nk
@@ -177,9 +150,7 @@ class Objective:
 
 def mean_square(examples: Sequence[Example]) -> float:
     r""":math:`\bar y^2` of some structures; 1 where there is nothing but zeros."""
-    squares = sum(
-        residuals(example, 0.0, np.zeros((len(example.atoms), 3)), np.zeros(6)).squares for example in examples
-    )
+    squares = sum(example.squares for example in examples)
     return squares / max(1, sum(example.n_equations for example in examples)) or 1.0
 
 

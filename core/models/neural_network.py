@@ -111,7 +111,7 @@ penalty, whitening, members, restarts, learning_rate, batch_size, seed
     epochs: int = hyperparameter("Most epochs.", default=400, bounds=(1, 1_000_000))
     patience: int = hyperparameter(
         "Epochs without a smaller error of the held-out structures after which to stop; 0 for never.",
-        default=50,
+        default=100,
         bounds=(0, 1_000_000),
     )
     validation: float = hyperparameter(

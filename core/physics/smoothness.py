@@ -14,7 +14,7 @@ from potscope.core.physics.common import Found, Quantity, energies_of, forces_of
 from potscope.core.physics.curves import bond_length
 from potscope.core.validation import check_geometry, check_integer, check_positive
 
-HALVINGS = 20  # of the step in which the forces bend most: what a millionth of it leaves is a jump
+HALVINGS = 20  # of a step that is suspect: what a millionth of it leaves is a jump
 BESIDE = 1e-5  # Å, on either side of the cutoff
 
 
@@ -31,8 +31,8 @@ class Smoothness(Found):
     energy_mismatch
         The largest difference between the change of the energy over a step and the integral of the force, eV.
     jump
-        What is left of the change of a force over the step in which they bend most, once that is halved `HALVINGS`
-        times, eV/Å; zero for continuous forces.
+        What is left of the change of a force over the step in which they bend most, and over that whose integral is
+        farthest from the energy, once these are halved `HALVINGS` times, eV/Å; zero for continuous forces.
     """
 
     step: float
@@ -109,10 +109,12 @@ class _Line:
         along_k = force_knc[:, self.member] @ self.direction_c
         step = x_k[2] - x_k[0]
         work_j = step / 6 * (along_k[:-2:2] + 4 * along_k[1:-1:2] + along_k[2::2])
-        mismatch = np.abs(np.diff(energy_k[::2]) + work_j).max()
+        mismatch_j = np.abs(np.diff(energy_k[::2]) + work_j)
         bend_j = np.abs(np.diff(force_knc[::2], n=2, axis=0)).max(axis=(1, 2))
-        steepest = int(bend_j.argmax())
-        return float(bend_j.max()), float(mismatch), self._jump(x_k[2 * steepest], x_k[2 * steepest + 4])
+        # a smooth wall may bend more than a jump does, but its integral is right
+        bent, torn = 2 * int(bend_j.argmax()), 2 * int(mismatch_j.argmax())
+        jump = max(self._jump(x_k[bent], x_k[bent + 4]), self._jump(x_k[torn], x_k[torn + 2]))
+        return float(bend_j.max()), float(mismatch_j.max()), jump
 
     def _jump(self, low: float, high: float) -> float:
         """Halve a step again and again, and keep the half in which forces change more."""

@@ -11,6 +11,7 @@ from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.filters import FrechetCellFilter
+from ase.io import read, write
 from ase.md.melchionna import MelchionnaNPT
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.mep import NEB
@@ -59,7 +60,7 @@ def same_as_without_skin(atoms: Atoms) -> None:
 
 
 @every_model
-def test_all_that_a_potential_says_is_a_property(cls) -> None:
+def test_all_that_a_potential_says_is_a_property(cls, tmp_path) -> None:
     atoms = alloy()
     calculator = atoms.calc = potential_of(cls).calculator()
     prediction = calculator.potential.predict(atoms, atom_std=True)
@@ -78,6 +79,9 @@ def test_all_that_a_potential_says_is_a_property(cls) -> None:
             np.testing.assert_allclose(calculator.get_property(name, atoms), expected[0], rtol=1e-7, atol=1e-10)
     known = {name for name, expected in values.items() if expected is not None}
     assert known <= set(calculator.results)  # what has been asked for stays until the atoms change
+    assert atoms.get_properties(["energy", "forces"])["energy"] == energy
+    write(tmp_path / "atoms.xyz", atoms)
+    np.testing.assert_allclose(read(tmp_path / "atoms.xyz").get_forces(), atoms.get_forces(), atol=1e-7)
     atoms.positions[0, 0] += 0.01
     assert atoms.get_potential_energy() != energy or not cls.feels_positions
     assert not known & {"energy_std", *OF_ATOMS} & set(calculator.results)

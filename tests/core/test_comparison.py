@@ -28,6 +28,7 @@ from potscope.core.models import (
     FromCalculator,
     KernelRidge,
     Potential,
+    Repulsion,
     Term,
     Weights,
 )
@@ -255,6 +256,7 @@ def every_kind() -> dict[str, Potential]:
     terms = [Term(pairs, SquaredExponential((0.5,)), delta=2.0), Term(SOAP_, PolynomialKernel(3.0))]
     found["GAP of terms"] = GAP(SOAP_, force_sigma=0.1, terms=terms)
     found["FromCalculator"] = FromCalculator(EMT(), fit_offsets=False)
+    found["Repulsion"] = Repulsion()
     found["Delta"] = Delta(found["PairPotential"], found["GAP of terms"])
     return found
 

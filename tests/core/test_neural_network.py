@@ -519,7 +519,7 @@ def test_only_energies_are_enough() -> None:
 def test_a_committee_counts_its_species_and_leaves_out_what_says_nothing() -> None:
     store, examples, _ = trained_on(partly_known())
     for example in examples[:2]:
-        example.energy, example.forces_nc, example.virial_v = np.nan, np.full((4, 3), np.nan), np.full(6, np.nan)
+        example.energy_weight, example.force_weight_nc, example.virial_weight_v = 0.0, np.zeros((4, 3)), np.zeros(6)
     plan = NeuralNetwork(SIC, **QUICK)._plan()
     committee = Committee(examples, [str(k) for k in range(7)], ["a"] * 7, store, plan)
     assert committee.n_species == 2

@@ -23,7 +23,7 @@ from potscope.core.models import GAP
 
 GROUPS = ("strained", "rattled", "vacancy", "slab", "liquid")
 FIRST, ROUNDS, PICKED = 10, 3, 5
-EXPLORATION = Exploration(temperature=800.0, timestep=2.0, steps=100, every=10, trajectories=12)
+EXPLORATION = Exploration(temperature=800.0, timestep=2.0, steps=40, every=10, trajectories=30)
 
 set_num_threads(1)
 data = sample_data.load("copper-emt")

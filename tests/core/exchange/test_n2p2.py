@@ -297,6 +297,16 @@ def test_scalings(tmp_path, keywords, interval, value) -> None:
     np.testing.assert_allclose(found, value(g[0, :7], *rows[:, 2:].T), rtol=1e-12, atol=1e-12)
 
 
+def test_scaling_as_runner_writes_it(tmp_path) -> None:
+    """Without deviations, and with the range of the energies at the end."""
+    potential = network(table(SALT))
+    folder = write_n2p2(potential, tmp_path)[0]
+    rows = [line.split() for line in (folder / "scaling.data").read_text().splitlines() if "#" not in line]
+    lines = [" ".join(words[:5]) for words in rows]
+    (folder / "scaling.data").write_text("\n".join([*lines, "-1.5 2.5"]) + "\n")
+    same_forces(read_n2p2(folder), potential)
+
+
 def test_a_fitted_potential_survives(tmp_path) -> None:
     found = []
     for seed in range(6):
