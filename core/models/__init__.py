@@ -12,6 +12,7 @@ from potscope.core.models.delta import Delta
 from potscope.core.models.files import PotentialFileError, load, save
 from potscope.core.models.from_calculator import CalculatorFailed, FromCalculator
 from potscope.core.models.gap import GAP
+from potscope.core.models.gap_likelihood import optimised
 from potscope.core.models.gap_sigmas import Sigmas, configuration_sigmas
 from potscope.core.models.gap_terms import Term
 from potscope.core.models.group_weights import Weights
@@ -53,5 +54,6 @@ __all__ = [
     "configuration_sigmas",
     "cross_validated",
     "load",
+    "optimised",
     "save",
 ]

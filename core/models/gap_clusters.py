@@ -144,7 +144,7 @@ class PairsOrTriplets(Clusters):
         return Entries(
             np.repeat(np.arange(rows), k),
             self.groups.pair_rk.ravel(),
-            self.groups.slope_rkcf.reshape(rows * k, 3, -1),
+            self.groups.slope_rkcf.reshape(rows * k, 3, self.values_rf.shape[1]),
             self.groups.weight_slope_rkc.reshape(rows * k, 3),
         )
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
-from scipy.linalg import qr, solve_triangular
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 
-from potscope.core._types import Array
+from potscope.core._types import Array, BoolArray
 from potscope.core.dataset import Dataset
 from potscope.core.hyperparameters import declared
 from potscope.core.models.gap import GAP
-from potscope.core.models.gap_equations import Solved, log_likelihood, rows_of
+from potscope.core.models.gap_evidence import Evidence
 from potscope.core.models.gap_process import SparseProcess
 from potscope.core.models.gap_sigmas import Sigmas, sigmas_of
-from potscope.core.models.least_squares import TriangularLeastSquares
-from potscope.core.models.linear_solvers import Reduced
 from potscope.core.models.offsets import least_squares_offsets
 from potscope.core.progress import Progress, part, silent
 from potscope.core.validation import shown
@@ -130,28 +127,60 @@ def _at_its_best(
         has_own = [own or one is not None for own, one in zip(has_own, sigmas, strict=True)]
     process = potential.sparse_process(train, part(progress, 0.0, 0.2))
     offsets_z = least_squares_offsets(train, potential.descriptor.species)
-    evidence = Evidence.of(potential, process, train, offsets_z, sigmas_s, has_own, part(progress, 0.2, 0.7))
+    evidence = Evidence.of(
+        process, train, offsets_z, potential.descriptor.species, sigmas_s, has_own, part(progress, 0.2, 0.7)
+    )
     deltas = [kernel.delta for kernel in process.kernels]
-    start = np.log([*deltas, potential.energy_sigma, potential.force_sigma, potential.virial_sigma])
+    start = np.array([*deltas, potential.energy_sigma, potential.force_sigma, potential.virial_sigma])
     free = np.array([*(["delta" in names] * len(deltas)), *(name in names for name in NAMES[1:])])
-    bounds = np.log([_bounds("delta")] * len(deltas) + [_bounds(name) for name in NAMES[1:]])
+    bounds = np.array([_bounds("delta")] * len(deltas) + [_bounds(name) for name in NAMES[1:]])
+    values, evaluations = maximised(evidence, start, free, bounds, part(progress, 0.7, 1.0))
+    return _fitted(potential, process, evidence, values, offsets_z, given), evaluations
+
+
+def maximised(
+    evidence: Evidence, start: Array, free: BoolArray, bounds: Array, progress: Progress = silent
+) -> tuple[Array, int]:
+    """Prior deviations and sigmas of the greatest likelihood, and how many likelihoods it took.
+
+    Parameters
+    ----------
+    evidence
+        Of the data.
+    start
+        Prior deviation of each term, and sigmas of energies, forces and virials.
+    free
+        Which of these may change.
+    bounds
+        Smallest and largest value of each, shape (values, 2).
+    progress
+        Called before every likelihood.
+    """
+    # a likelihood is about as curved, by a logarithm, as there are numbers that speak of it
+    scale = np.sqrt(np.maximum(1, evidence.counts()))[free]
     evaluations = 0
 
-    def objective(logs_free: Array) -> tuple[float, Array]:
+    def all_values(scaled: Array) -> Array:
+        values = start.copy()
+        values[free] = np.exp(scaled / scale)
+        return values
+
+    def objective(scaled: Array) -> tuple[float, Array]:
         nonlocal evaluations
-        progress(0.7 + 0.3 * min(1.0, evaluations / MOST_STEPS), f"likelihood {evaluations + 1}")
+        progress(min(1.0, evaluations / MOST_STEPS), f"likelihood {evaluations + 1}")
         evaluations += 1
-        logs = start.copy()
-        logs[free] = logs_free
-        value, slope = evidence.value_and_gradient(np.exp(logs))
-        return -value, -slope[free]
+        value, slope = evidence.value_and_gradient(all_values(scaled))
+        return -value, -slope[free] / scale
 
     result = minimize(
-        objective, start[free], jac=True, bounds=bounds[free], method="L-BFGS-B", options={"maxiter": MOST_STEPS}
+        objective,
+        np.log(start[free]) * scale,
+        jac=True,
+        bounds=Bounds(*(np.log(bounds[free]) * scale[:, None]).T),
+        method="L-BFGS-B",
+        options={"maxiter": MOST_STEPS},
     )
-    logs = start.copy()
-    logs[free] = result.x
-    return _fitted(potential, process, evidence, np.exp(logs), offsets_z, given), evaluations
+    return all_values(result.x), evaluations
 
 
 def _bounds(name: str) -> tuple[float, float]:
@@ -182,116 +211,3 @@ def _fitted(
     kernels = tuple(replace(kernel, delta=delta) for kernel, delta in zip(process.kernels, deltas, strict=True))
     best.keep(SparseProcess(process.descriptors, kernels), evidence.solved(values), offsets_z, groups)
     return best
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The data reduced to triangles, from which the likelihood follows for any noise and any prior deviations.
-
-    Attributes
-    ----------
-    parts
-        Equations of energies, forces and virials, without noise, and those of structures with a noise of their own.
-    log_noise
-        Of those structures, and what is due to the numbers of atoms.
-    prior_mm
-        The triangle U for the prior deviations `delta_t`.
-    delta_t
-        eV, shape (terms,).
-    term_m
-        Which term each sparse point is of.
-    """
-
-    parts: tuple[Reduced, Reduced, Reduced, Reduced]
-    log_noise: float
-    prior_mm: Array
-    delta_t: Array
-    term_m: Array
-
-    @classmethod
-    def of(
-        cls,
-        potential: GAP,
-        process: SparseProcess,
-        train: Dataset,
-        offsets_z: Array,
-        sigmas: Sequence[Sigmas],
-        has_own: Sequence[bool],
-        progress: Progress,
-    ) -> Evidence:
-        """Reduce the equations of a data set, structure by structure."""
-        energy, forces, virial, own = (TriangularLeastSquares(process.size) for _ in range(4))
-        log_noise = 0.0
-        for index in range(len(train)):
-            progress(index / len(train), f"structure {index + 1} of {len(train)}")
-            rows = rows_of(process, train, index, offsets_z, potential.descriptor.species)
-            log_noise += rows.log_size(len(train.structures[index]))
-            if has_own[index]:
-                own.add(*rows.scaled(sigmas[index]))
-                log_noise += rows.log_noise(sigmas[index])
-            else:
-                for equations, (L, y) in zip((energy, forces, virial), rows.parts(), strict=True):
-                    equations.add(L, y)
-        return cls(
-            (energy.reduced(), forces.reduced(), virial.reduced(), own.reduced()),
-            log_noise,
-            process.prior(),
-            np.array([kernel.delta for kernel in process.kernels]),
-            np.repeat(np.arange(len(process.kernels)), [kernel.size for kernel in process.kernels]),
-        )
-
-    def _scaled(self, values: Array) -> tuple[Array, list[tuple[Array, Array]], Array]:
-        """Ratios of the prior deviations to those of `delta_t`, and the equations for weights times these."""
-        n = len(self.delta_t)
-        ratio_m = (values[:n] / self.delta_t)[self.term_m]
-        sigma_x = np.append(values[n:], 1.0)
-        equations = [(p.R_kk * (ratio_m / s), p.z_k / s) for p, s in zip(self.parts, sigma_x, strict=True)]
-        return ratio_m, equations, sigma_x
-
-    def _triangle(self, equations: Sequence[tuple[Array, Array]]) -> Array:
-        m = len(self.prior_mm)
-        filled = [np.column_stack([A, z]) for A, z in equations if A.any() or z.any()]
-        rows = np.concatenate([*filled, np.column_stack([self.prior_mm, np.zeros(m)])])
-        (triangle,) = qr(rows, mode="r", overwrite_a=True, check_finite=False)
-        return np.asarray(triangle[: m + 1])
-
-    def value_and_gradient(self, values: Array) -> tuple[float, Array]:
-        """Log likelihood, and its derivatives by the logarithms of the prior deviations and the three sigmas."""
-        m, n = len(self.prior_mm), len(self.delta_t)
-        _, equations, sigma_x = self._scaled(values)
-        triangle = self._triangle(equations)
-        R_mm = triangle[:m, :m]
-        c_m = solve_triangular(R_mm, triangle[:m, m], check_finite=False)
-        residuals = [z - A @ c_m for A, z in equations]
-        slope = np.zeros(n + 3)
-        for x in range(3):
-            T = solve_triangular(R_mm, equations[x][0].T, trans="T", check_finite=False)
-            slope[n + x] = (residuals[x] ** 2).sum() + self.parts[x].rest / sigma_x[x] ** 2
-            slope[n + x] += (T**2).sum() - self.parts[x].n_rows
-        V = solve_triangular(R_mm, self.prior_mm.T, trans="T", check_finite=False)
-        share_m = np.einsum("mk,mk->m", solve_triangular(R_mm, V, check_finite=False), self.prior_mm.T)
-        for t in range(n):
-            own = self.term_m == t
-            along = sum(float(r @ (A[:, own] @ c_m[own])) for r, (A, _) in zip(residuals, equations, strict=True))
-            slope[t] = along - own.sum() + share_m[own].sum()
-        return self._log_likelihood(triangle, sigma_x), slope
-
-    def _log_likelihood(self, triangle: Array, sigma_x: Array) -> float:
-        m = len(self.prior_mm)
-        sizes = np.array([p.n_rows for p in self.parts])
-        rest = float(
-            (triangle[m:, m] ** 2).sum() + sum(p.rest / s**2 for p, s in zip(self.parts, sigma_x, strict=True))
-        )
-        log_noise = self.log_noise + float(sizes @ np.log(sigma_x))
-        R = Reduced(triangle[:m, :m], triangle[:m, m], rest, int(sizes.sum()) + m)
-        return log_likelihood(R, self.prior_mm, log_noise)
-
-    def solved(self, values: Array) -> Solved:
-        """The weights and triangles that a fit has with these prior deviations and sigmas."""
-        m = len(self.prior_mm)
-        ratio_m, equations, sigma_x = self._scaled(values)
-        triangle = self._triangle(equations)
-        weights_m = solve_triangular(triangle[:m, :m], triangle[:m, m], check_finite=False) / ratio_m
-        return Solved(
-            weights_m, self.prior_mm * ratio_m, triangle[:m, :m] * ratio_m, self._log_likelihood(triangle, sigma_x)
-        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from dataclasses import replace
 from math import lcm
 
@@ -34,9 +35,11 @@ from potscope.core.kernels import (
     farthest_points,
     feature_distance,
     kernel_distance,
+    leading_points,
     manhattan_distances,
     normalised_kernel,
     self_kernel,
+    uniform_points,
 )
 from potscope.core.kernels import select as choose
 from potscope.core.maps import structure_map
@@ -339,6 +342,43 @@ def test_every_choice_is_of_distinct_rows_and_repeats_itself(method) -> None:
     assert len(choose(rows[:4], 10, method)) <= 4
     with pytest.raises(ValueError, match="`n_points`"):
         choose(rows, 0, method)
+
+
+def test_short_forms_leave_the_farthest_points_as_they_are() -> None:
+    rng = np.random.default_rng(2)
+    rows = rng.normal(size=(300, 6)) @ rng.normal(size=(6, 90)) + 0.05 * rng.normal(size=(300, 90))
+    chosen = farthest_points(rows, 40)
+    nearest = np.full(300, np.inf)
+    for before, after in itertools.pairwise(chosen):
+        nearest = np.minimum(nearest, ((rows - rows[before]) ** 2).sum(axis=1))
+        assert nearest.argmax() == after
+
+
+def test_rows_of_the_largest_leverage_come_first_and_no_row_twice() -> None:
+    rows = np.concatenate([np.tile([1.0, 0.0], (50, 1)), [[0.0, 3.0]]])
+    assert leading_points(rows, 5).tolist() == [50, 0]
+    Q = np.linalg.qr(rows_for_selection())[0]
+    expected = np.argsort(-(Q**2).sum(axis=1))[:12]
+    assert leading_points(rows_for_selection(), 30)[:12].tolist() == expected.tolist()
+    assert len(leading_points(np.empty((0, 3)), 2)) == 0
+
+
+def test_uniform_points_are_spread_over_the_range() -> None:
+    crowded = np.concatenate([np.linspace(0, 0.01, 500), np.linspace(0, 1, 201)])[:, None]
+    chosen = np.sort(crowded[uniform_points(crowded, 10)].ravel())
+    np.testing.assert_allclose(chosen, np.linspace(0.05, 0.95, 10), atol=0.003)
+    assert len(uniform_points(np.zeros((5, 2)), 3)) == 1
+    assert len(uniform_points(np.empty((0, 2)), 3)) == 0
+
+
+@pytest.mark.parametrize("method", ["farthest points", "CUR", "leading leverage"])
+def test_long_choices_can_be_cancelled(method) -> None:
+    def stop(fraction: float, message: str) -> None:
+        if fraction > 0.3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        choose(rows_for_selection(), 10, method, progress=stop)
 
 
 def test_an_unknown_choice_is_refused() -> None:
