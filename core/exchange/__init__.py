@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from potscope.core.exchange.conventions import explain
 from potscope.core.exchange.findings import Explanation, Finding
+from potscope.core.exchange.lammps_callback import attach_to_lammps
 from potscope.core.exchange.lammps_snap import SnapFiles, read_lammps_snap, write_lammps_snap
 from potscope.core.exchange.lines import ExchangeError
 from potscope.core.exchange.mliap import MliapFiles, MliapModel, write_mliap
@@ -17,6 +18,7 @@ __all__ = [
     "MliapFiles",
     "MliapModel",
     "SnapFiles",
+    "attach_to_lammps",
     "explain",
     "read_lammps_snap",
     "read_n2p2",
