@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
@@ -95,6 +96,11 @@ class FitView(pn.viewable.Viewer):
             words = [f"{session.descriptor.title}: {session.n_features():,} features of each {model.descriptor_scope}."]
         if not model.learns_forces and session.dataset.n_forces:
             words.append(FORCES_ARE_A_TEST)
+        key = session.dataset.keys.energy or ""
+        if getattr(model, "target", "") == "atomisation" and not re.search("atomi[sz]ation", key, re.IGNORECASE):
+            words.append(
+                f"Atomisation energies are to be learnt, but the energies are from {escape(key) or 'elsewhere'}."
+            )
         if session.energy_zero.several_methods:
             words.append(
                 "The energies of the groups have no common zero, as if computed by several methods; one potential "

@@ -269,10 +269,9 @@ class InspectorView(pn.viewable.Viewer):
             error = number(MEV * float(fit.energy_error_s[index]), 1, sign=True)
             std = fit.prediction.energy_std
             spread = "" if std is None else f" ± {MEV * std[index] / data.n_atoms[index]:.1f}"
-            rows += [
-                ("energy error", f"{error}{spread} meV/atom"),
-                ("largest force error", number(float(fit.max_force_error_s[index]), 3, "eV/Å")),
-            ]
+            rows.append(("energy error", f"{error}{spread} meV/atom"))
+            if data.n_forces:
+                rows.append(("largest force error", number(float(fit.max_force_error_s[index]), 3, "eV/Å")))
         if session.selected_atom is not None:
             rows.append((f"atom {session.selected_atom}", self._atom(session.selected_atom)))
         self.facts.object = facts(rows)

@@ -507,6 +507,15 @@ def test_atomisation_energies_are_taken_with_one_click(data_view, tmp_path):
     assert not data_view.atomise.visible
 
 
+def test_total_energies_where_atomisation_energies_are_to_be_learnt_are_noticed(data_view):
+    session = data_view.session
+    session.model.choice = "KernelRidge"
+    view = views.FitView(session)
+    assert "Atomisation energies" not in view.words.object
+    session.model.set(target="atomisation")
+    assert "Atomisation energies are to be learnt, but the energies are from REF_energy" in view.words.object
+
+
 INPUT_DATA = """begin
 lattice 40 0 0
 lattice 0 40 0
