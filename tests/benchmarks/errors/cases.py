@@ -118,7 +118,7 @@ def of_solids(*species: str, n_max: int = 8, l_max: int = 6, n_sparse: int = 500
         "SNAP, quadratic": SNAP(quadratic, energy_weight=300.0),
         "GAP": GAP(soap, n_sparse=n_sparse),
         "GAP with pairs": GAP(soap, n_sparse=n_sparse, terms=[pairs]),
-        "neural network": NeuralNetwork(ACSF(species=species), members=1),
+        "neural network": NeuralNetwork(ACSF(species=species)),
         "kernel ridge": KernelRidge(average),
         "SVR": SVR(average, C=1e3),
     }
@@ -136,7 +136,7 @@ def of_ethanol() -> Models:
         "Morse pairs": PairPotential(),
         "SNAP": SNAP(Bispectrum(twojmax=8, rcutfac=5.2, **elements)),
         "GAP": GAP(soap, n_sparse=1000, **quiet),
-        "neural network": NeuralNetwork(ACSF(species=species), members=1),
+        "neural network": NeuralNetwork(ACSF(species=species)),
         "kernel ridge": KernelRidge(average, regularisation=1e-8),
         "SVR": SVR(average, C=1e4),
     }

@@ -23,6 +23,7 @@ from potscope.core.symmetry_functions import SymmetryFunction
 from exchanged import structures
 
 SALT = ("Na", "Cl")
+SHIFTS = (0.0, 1.8897261, 3.7794523, 5.6691784, 7.5589045)
 ENDS = ("scale_min_short", "scale_max_short")
 UNITS = {"Bohr": (units.Bohr, units.Hartree), "Å": (1.0, 1.0)}
 
@@ -39,6 +40,25 @@ O 2 H 0.15 0.9 74;O 2 O 0.15 4 84;O 2 H 0.3 0.9 75;O 2 O 0.3 4 85;O 2 H 0.6 0.9 
 O 2 O 1.5 4 87;O 3 H O 0.001 -1 4 110;O 3 O O 0.001 -1 4 120;O 3 H O 0.001 1 4 109;O 3 O O 0.001 1 4 119
 O 3 H H 0.01 -1 4 104;O 3 H H 0.01 1 4 102;O 3 H H 0.03 -1 1 99;O 3 H O 0.03 -1 1 108;O 3 O O 0.03 -1 1 118
 O 3 H H 0.03 1 1 97;O 3 H O 0.03 1 1 107;O 3 O O 0.03 1 1 117;O 3 H H 0.07 -1 1 94;O 3 H H 0.07 1 1 92
+"""
+
+# Smallest and largest value of each of the 39 functions of the molybdenum potential of Zuo et al., J. Phys. Chem. A
+# 124, 731 (2020), on its training set, as n2p2 wrote them into its scaling.data: in n2p2's order, which is not that of
+# the lines of its input.nn
+MOLYBDENUM = """
+2.5128165e+00 5.3703077e+00    2.9855304e+00 6.3318075e+00    3.3075349e+00 6.9633415e+00
+3.4170858e+00 7.1437314e+00    3.2924893e+00 6.8376752e+00    1.8552617e+00 4.0501004e+00
+2.5997360e+00 5.5818037e+00    3.1735825e+00 6.7090006e+00    3.3774893e+00 7.0390160e+00
+3.1363658e+00 6.4532241e+00    7.8944587e-01 1.8635356e+00    1.7819749e+00 3.9866943e+00
+2.8489949e+00 6.1038982e+00    3.2696215e+00 6.7505533e+00    2.7223257e+00 5.6886096e+00
+2.5808291e-01 1.1762336e+00    7.6121225e-01 3.0139844e+00    6.3862119e-02 4.7126703e-01
+5.7502110e-01 2.2679390e+00    7.3436904e-03 1.4399794e-01    3.4269993e-01 1.3761609e+00
+2.1705192e-05 3.0139515e-02    3.3731670e-02 1.9251539e-01    8.7122982e-02 5.2096667e-01
+3.0975542e-01 1.3488760e+00    2.0754824e-02 2.0199428e-01    2.3203159e-01 1.0153797e+00
+2.1552907e-03 5.7456915e-02    1.3540397e-01 6.1061825e-01    5.0444577e-06 1.1704089e-02
+1.1603804e-02 7.1105660e-02    4.1376512e-03 5.4343971e-02    1.8236388e-02 1.4152480e-01
+9.0188404e-04 1.8943131e-02    1.5000621e-02 1.0716822e-01    6.9506877e-05 4.1692058e-03
+9.4412335e-03 6.3893428e-02    6.4937192e-08 6.8794722e-04    5.5336429e-04 5.0430762e-03
 """
 
 
@@ -225,6 +245,23 @@ def test_the_order_is_n2p2s() -> None:
     assert [by_line[k][-1] for k in order] == [words[-1] for words in listed]
     assert len(order) == 57
     assert order != sorted(order)
+
+
+def test_values_of_n2p2_in_its_order(reference_folder) -> None:
+    lines = ["elements Mo", "cutoff_type 1"]
+    for eta in (0.01, 0.02, 0.05):
+        lines += [f"symfunction_short Mo 2 Mo {eta} {shift} 9.8265759" for shift in SHIFTS]
+    for eta in (0.01, 0.02, 0.05):
+        for lambda_ in (-1, 1):
+            lines += [f"symfunction_short Mo 3 Mo Mo {eta} {lambda_} {zeta} 9.8265759" for zeta in (1, 16, 2, 4)]
+    found = read_functions("\n".join(lines))
+    order = n2p2_order(found.functions, found.species)
+    descriptor = ElementACSF.of([found.functions[k] for k in order], found.species, found.cutoff_function)
+    train = Dataset.read(reference_folder / "mlearn" / "Mo_training.xyz.gz")
+    values_nf = descriptor.compute(train.structures).values
+    theirs = np.array(MOLYBDENUM.split(), dtype=float).reshape(-1, 2).T
+    assert order != sorted(order)
+    np.testing.assert_allclose([values_nf.min(axis=0), values_nf.max(axis=0)], theirs, rtol=2e-6)
 
 
 def test_functions_without_scale_are_left_out(tmp_path) -> None:
