@@ -81,7 +81,7 @@ class Round:
     uncertainties
         Of the frame that each trajectory gave, NaN where nobody looked.
     picked
-        The structures that were labelled and added, with their references.
+        The structures that were labelled and added, with their references; None where all had impossible forces.
     errors
         Of the potential of this round on the test set, as of `potscope.core.metrics.summary`; empty without one.
     """
@@ -90,7 +90,7 @@ class Round:
     threshold: float
     stopped: tuple[int, ...]
     uncertainties: Array
-    picked: Dataset
+    picked: Dataset | None
     errors: dict[str, float]
 
 
@@ -293,7 +293,7 @@ class _Loop:
                     errors,
                 )
             )
-            if len(new):
+            if new is not None:
                 train = Dataset.from_structures([*train.to_structures(), *new.to_structures()], name=train.name)
         last = part(progress, rounds / (rounds + 1), 1.0)
         fitted = replace(potential).fit(train, last)
@@ -350,7 +350,7 @@ class _Loop:
         mean_sf = means([candidates[k].atoms for k in unsure], self.descriptor)
         return unsure[select(mean_sf, self.picks, "farthest points")]
 
-    def _labelled(self, picked: Sequence[Atoms], number: int) -> Dataset:
+    def _labelled(self, picked: Sequence[Atoms], number: int) -> Dataset | None:
         """What the calculator says of the structures, without those that have impossible forces."""
         found = []
         for k, atoms in enumerate(picked):
@@ -364,7 +364,7 @@ class _Loop:
             copy.arrays["REF_forces"] = forces_nc
             copy.info.update(id=f"round-{number}-{k}", group=f"round {number}")
             found.append(copy)
-        return Dataset.from_structures(found, name=f"round {number}")
+        return Dataset.from_structures(found, name=f"round {number}") if found else None
 
 
 def means(structures: Sequence[Atoms], descriptor: Descriptor) -> Array:

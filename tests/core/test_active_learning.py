@@ -126,6 +126,13 @@ def test_trajectories_that_break_up_still_give_a_frame() -> None:
         assert np.abs(forces).max() <= 50
 
 
+def test_a_round_in_which_all_forces_are_impossible_adds_nothing(monkeypatch) -> None:
+    monkeypatch.setattr("potscope.core.active_learning.LARGEST_FORCE", 1e-9)
+    found = learn(rounds=1)
+    assert found.rounds[0].picked is None
+    assert found.train.fingerprint == copper().fingerprint
+
+
 def test_features_of_structures_are_means_of_atoms() -> None:
     structures = copper().structures
     mean_sf = means(structures, SOAP_OF_COPPER)
