@@ -11,7 +11,6 @@ import re
 import shutil
 import tempfile
 import weakref
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,17 @@ from potscope.core.descriptors import REGISTRY as DESCRIPTORS
 from potscope.core.kernels import STRUCTURE_REGISTRY as KERNELS
 from potscope.core.models import REGISTRY as MODELS
 from potscope.core.reading import stem
-from potscope.explorer import work
+from potscope.explorer import colours, work
+from potscope.explorer.colours import (
+    ELEMENT,
+    EXTRAPOLATION,
+    FORCE,
+    FORCE_ERROR,
+    FORCE_STD,
+    LOCAL_ENERGY,
+    LOCAL_STD,
+    AtomColours,
+)
 from potscope.explorer.comparing import Comparing
 from potscope.explorer.defaults import suggested
 from potscope.explorer.energies import EnergyZero
@@ -45,26 +54,10 @@ if TYPE_CHECKING:
 MAP_JOB, FIT_JOB, DYNAMICS_JOB, READ_JOB = "Map", "Fit", "Molecular dynamics", "Reading"
 UNCERTAINTY_JOB = "Uncertainty of atoms"
 
-ELEMENT, FORCE_ERROR, LOCAL_ENERGY, FORCE = "element", "force error", "local energy", "force"
-FORCE_STD, LOCAL_STD, EXTRAPOLATION = "force ±", "local energy ±", "extrapolation"
 GROUP, ENERGY, ENERGY_ERROR = "group", "energy", "energy error"
 
 MEV = 1000.0
 """Milli-electronvolts in an electronvolt."""
-
-
-@dataclass(frozen=True)
-class AtomColours:
-    """One number for each atom of what is shown, and the range of the colours.
-
-    `beyond` says that the largest values of the dataset lie above the range.
-    """
-
-    values_n: Array
-    name: str
-    unit: str
-    limits: tuple[float, float]
-    beyond: bool = False
 
 
 class Session(param.Parameterized):
@@ -453,46 +446,13 @@ class Session(param.Parameterized):
         """Numbers that colour the atoms of the selected structure; None for the colours of the elements."""
         if self.colour_by == ELEMENT or self.showing == "trajectory":
             return None
-        name, unit, values = self._atom_values()
-        if not values or values[self.selected] is None:
-            return None
-        every_n = np.concatenate([value_n for value_n in values if value_n is not None])
-        every_n = every_n[np.isfinite(every_n)]
-        low = float(np.quantile(every_n, 0.005)) if self.colour_by == LOCAL_ENERGY else 0.0
-        high = float(f"{np.quantile(every_n, 0.995):.{4 if self.colour_by == LOCAL_ENERGY else 2}g}")
-        limits = (low, high if high > low else low + 1.0)
-        return AtomColours(values[self.selected], name, unit, limits, beyond=bool(every_n.max() > limits[1]))
-
-    def _atom_values(self) -> tuple[str, str, Sequence[Array | None]]:
-        """Name, unit and one number an atom, for each structure."""
-        if self.colour_by == FORCE or self.fit is None:
-            forces = self.dataset.forces
-            return "force", "eV/Å", [None if f_nc is None else np.linalg.norm(f_nc, axis=1) for f_nc in forces]
-        if self.colour_by in (FORCE_STD, LOCAL_STD, EXTRAPOLATION):
-            return self._uncertainties()
-        local = self.fit.prediction.local_energies
-        if self.colour_by == LOCAL_ENERGY and local is not None:
-            return "local energy", "eV", local
-        return "force error", "eV/Å", self.fit.force_error_n
-
-    def _uncertainties(self) -> tuple[str, str, Sequence[Array | None]]:
-        """As `_atom_values`; no values before they are known."""
-        found = self.of_atoms
-        if self.colour_by == EXTRAPOLATION:
-            return "extrapolation grade", "", () if found is None else found.extrapolation or ()
-        if self.colour_by == LOCAL_STD:
-            return "local energy ±", "eV", () if found is None else found.local_energy_std or ()
-        stds = () if found is None else found.force_std or ()
-        return "force ±", "eV/Å", [np.linalg.norm(std_nc, axis=1) for std_nc in stds]
+        return colours.of_structure(self.selected, self.colour_by, self.dataset, self.fit, self.of_atoms)
 
     def trajectory_colours(self, frames: Sequence[Frame]) -> AtomColours | None:
         """Length of the force on each atom in some frames, shape (frames, atoms); None for the elements' colours."""
         if self.trajectory_colour == ELEMENT or not frames:
             return None
-        force_fn = np.array([np.linalg.norm(frame.forces, axis=1) for frame in frames])
-        known = [np.linalg.norm(frame.forces, axis=1) for frame in self.trajectory[:: 1 + len(self.trajectory) // 100]]
-        high = float(f"{np.quantile(np.concatenate(known), 0.995):.2g}") or 1.0
-        return AtomColours(force_fn, "force", "eV/Å", (0.0, high), beyond=True)
+        return colours.of_frames(frames, self.trajectory)
 
     @param.depends("dataset", "fit")
     def table(self) -> pd.DataFrame:

@@ -94,8 +94,10 @@ class Plan:
         yield from self._crossings(crystal)
         for group in self._groups("torsion"):
             yield "paths", _quiet(_named, group, scan, self.source, self._of(group), group)
-        if self.degenerate is not None and set(self.degenerate.species) <= set(self.species):
-            yield "degenerate structures", _quiet(degenerate_pairs, self.source, self.degenerate)
+        if self.degenerate is not None:
+            pairs = of_elements(self.degenerate, self.species)
+            if {"first", "second"} <= set(pairs.groups):
+                yield "degenerate structures", _quiet(degenerate_pairs, self.source, pairs)
 
     def _groups(self, prefix: str) -> list[str]:
         return [] if self.reference is None else [g for g in self.reference.group_sizes if g.startswith(prefix)]

@@ -12,8 +12,7 @@ import param
 from ase import Atoms
 
 from potscope.explorer import style
-from potscope.explorer.session import (
-    DYNAMICS_JOB,
+from potscope.explorer.colours import (
     ELEMENT,
     EXTRAPOLATION,
     FORCE,
@@ -21,10 +20,9 @@ from potscope.explorer.session import (
     FORCE_STD,
     LOCAL_ENERGY,
     LOCAL_STD,
-    MEV,
     AtomColours,
-    Session,
 )
+from potscope.explorer.session import DYNAMICS_JOB, MEV, Session
 from potscope.explorer.structure_view import StructureView
 from potscope.explorer.views.layout import card, chip, facts, header, html, number
 

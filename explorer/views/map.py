@@ -9,7 +9,8 @@ import panel as pn
 import panel_material_ui as pmui
 
 from potscope.explorer import plots, style
-from potscope.explorer.session import ENERGY, ENERGY_ERROR, FORCE_ERROR, GROUP, MAP_JOB, MEV, Session
+from potscope.explorer.colours import FORCE_ERROR
+from potscope.explorer.session import ENERGY, ENERGY_ERROR, GROUP, MAP_JOB, MEV, Session
 from potscope.explorer.views.code import CodeButton
 from potscope.explorer.views.controls import SettingsControls
 from potscope.explorer.views.layout import card, chips, header, html, title

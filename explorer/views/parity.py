@@ -9,7 +9,8 @@ import panel as pn
 import panel_material_ui as pmui
 
 from potscope.explorer import plots, style
-from potscope.explorer.session import FORCE_ERROR, MEV, Session
+from potscope.explorer.colours import FORCE_ERROR
+from potscope.explorer.session import MEV, Session
 from potscope.explorer.views.layout import GRID_ONLY, chip, html, number
 from potscope.explorer.views.plot import ClickablePlot, area, pane
 from potscope.explorer.work import Fit

@@ -126,6 +126,15 @@ def test_it_reads_and_writes_itself() -> None:
             Report.from_json(text)
 
 
+def test_degenerate_structures_are_looked_at_where_the_elements_are_known() -> None:
+    """The bundled set holds other molecules too."""
+    pairs = sample_data.load("degenerate-methane")
+    for species, wanted in ((["C", "H"], 3), (["C"], 0)):
+        found = report(metal(), species=species, degenerate=pairs, checks=["degenerate structures"])
+        assert len(found.rows) == wanted
+        assert not any(row.error for row in found.rows)
+
+
 def test_cancelling_stops_it() -> None:
     def stop(fraction: float, message: str) -> None:
         if fraction > 0.2:

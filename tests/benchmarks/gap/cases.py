@@ -1,7 +1,11 @@
-"""What the workers of this folder share: settings of the potential. Needs NumPy and ASE alone, as peers have them."""
+"""What the workers of this folder share: settings of the potential. Needs NumPy and ASE alone, as peers have them.
+
+Where ``POTSCOPE_REFERENCE`` is set, the data are mlearn's silicon there, 214 structures with forces, and l_max is 8.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [str(HERE.parent), *(folder for folder in sys.path if Path(folder).resolve() != HERE)]
 
-CUTOFF, N_MAX, L_MAX, SIGMA = 5.0, 8, 6, 0.5
+REFERENCE = os.environ.get("POTSCOPE_REFERENCE")
+CUTOFF, N_MAX, L_MAX, SIGMA = 5.0, 8, 8 if REFERENCE else 6, 0.5
 N_SPARSE, ZETA, ENERGY_SIGMA, FORCE_SIGMA, VIRIAL_SIGMA, DELTA = 500, 4, 0.002, 0.05, 0.05, 3.0
 SIZES = (64, 512)

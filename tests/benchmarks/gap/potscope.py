@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
+from pathlib import Path
 from time import process_time
 
 from cases import (
@@ -20,13 +22,13 @@ from cases import (
 )
 from timing import microseconds_an_atom, rattled_silicon, report
 
-from potscope import sample_data
+from potscope.core import Dataset
 from potscope.core.compiled import set_num_threads
 from potscope.core.descriptors import SOAP
 from potscope.core.models import GAP
 
 set_num_threads(1)
-train, _ = sample_data.load("silicon").split(test=0.1, by="group", seed=0)
+train = Dataset.read(Path(sys.argv[1]) / "train.xyz")
 
 
 def fitted() -> tuple[GAP, float]:
@@ -38,6 +40,7 @@ def fitted() -> tuple[GAP, float]:
         energy_sigma=ENERGY_SIGMA,
         force_sigma=FORCE_SIGMA,
         virial_sigma=VIRIAL_SIGMA,
+        sparse_method="CUR",
     )
     started = process_time()
     gap.fit(train)

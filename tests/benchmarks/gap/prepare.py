@@ -1,4 +1,4 @@
-"""The training set of the bundled silicon, for both codes: ``prepare.py FOLDER``."""
+"""The training set, for both codes: ``prepare.py FOLDER``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import sys
 from pathlib import Path
 
 import ase.io
-import cases  # noqa: F401 - takes this folder, with a potscope.py in it, off the path
+from cases import REFERENCE
 
 from potscope import sample_data
+from potscope.core import Dataset
 
-train, _ = sample_data.load("silicon").split(test=0.1, by="group", seed=0)
+if REFERENCE:
+    train = Dataset.read(Path(REFERENCE) / "mlearn" / "Si_training.xyz.gz")
+else:
+    train, _ = sample_data.load("silicon").split(test=0.1, by="group", seed=0)
 structures = train.to_structures()
 for atoms, energy, stress in zip(structures, train.energies, train.stresses, strict=True):
     atoms.info["REF_energy"] = float(energy)
