@@ -29,14 +29,17 @@ def main() -> None:
     parser.add_argument("element", choices=("Si", "Mo"))
     parser.add_argument("descriptor", choices=DESCRIPTORS)
     parser.add_argument("--members", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=400)
+    parser.add_argument("--epochs", type=int, default=600)
+    parser.add_argument("--energy-weight", type=float, default=250.0)
     arguments = parser.parse_args()
     set_num_threads(1)
     train, test = (
         Dataset.read(arguments.folder / f"{arguments.element}_{part}.xyz.gz") for part in ("training", "test")
     )
     descriptor = DESCRIPTORS[arguments.descriptor](arguments.element)
-    potential = NeuralNetwork(descriptor, members=arguments.members, epochs=arguments.epochs)
+    potential = NeuralNetwork(
+        descriptor, members=arguments.members, epochs=arguments.epochs, energy_weight=arguments.energy_weight
+    )
     started = process_time()
     potential.fit(train)
     seconds = process_time() - started
