@@ -308,7 +308,14 @@ def test_molecular_dynamics_is_that_of_the_calculator():
 CLEAN = {
     "KernelRidge": {"regularisation": 1e-8},
     "SVR": {"C": 1e4},
-    "NeuralNetwork": {"hidden": (6,), "epochs": 80, "members": 2, "penalty": 1e-3, "whitening": 0.01, "validation": 0.0},
+    "NeuralNetwork": {
+        "hidden": (6,),
+        "epochs": 80,
+        "members": 2,
+        "penalty": 1e-3,
+        "whitening": 0.01,
+        "validation": 0.0,
+    },
 }
 """What the references without noise ask for, where the defaults expect some, and what so few data do."""
 
