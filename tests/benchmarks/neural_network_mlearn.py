@@ -28,9 +28,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("element", choices=("Si", "Mo"))
     parser.add_argument("descriptor", choices=DESCRIPTORS)
-    parser.add_argument("--members", type=int, default=2)
+    parser.add_argument("--members", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=600)
-    parser.add_argument("--energy-weight", type=float, default=250.0)
+    parser.add_argument("--energy-weight", type=float, default=400.0)
     arguments = parser.parse_args()
     set_num_threads(1)
     train, test = (
