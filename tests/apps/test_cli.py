@@ -29,7 +29,10 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def serve_command():
-    """`serve_command(*command)` starts a server and waits for it; its address. It is interrupted in the end."""
+    """`serve_command(*command)` starts a server and waits for it; its address. It is ended in the end.
+
+    By SIGTERM: what a shell starts in the background ignores SIGINT, and so do its children.
+    """
     started: list[subprocess.Popen[str]] = []
 
     def serve(*command: str, port: int) -> str:
@@ -46,9 +49,14 @@ def serve_command():
     serve.processes = started
     yield serve
     for process in started:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) is not None
-        process.stdout.close()
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        finally:
+            process.stdout.close()
 
 
 # -- refusals ---------------------------------------------------------------------------------------------------------
