@@ -18,6 +18,7 @@ from potscope.core.learning_curves import LearningCurve
 from potscope.core.progress import Progress, silent
 from potscope.core.recipes import NoRecipe, groups_of, model_of
 from potscope.core.refitting import Model
+from potscope.core.writing import write_whole
 
 FORMAT = "potscope comparison"
 VERSION = 1
@@ -39,9 +40,7 @@ def save(comparison: Comparison, path: str | Path) -> Path:
         "test": dict(comparison.test),
         "rows": [_plain(asdict(row)) for row in comparison.rows],
     }
-    temporary = target.with_name(f".{target.name}.part")
-    temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    temporary.replace(target)
+    write_whole(target, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
     return target
 
 

@@ -11,7 +11,6 @@ import argparse
 import gzip
 import hashlib
 import io
-import os
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import ase.io
 from ase import Atoms
 
+from potscope.core.writing import write_whole
 from potscope.sample_data.configurations import finite_difference_copies, interleaved
 
 ReferenceMethod = Callable[[Atoms, Path], Atoms]
@@ -26,14 +26,6 @@ ReferenceMethod = Callable[[Atoms, Path], Atoms]
 
 class ReferenceFailed(RuntimeError):
     """A method gives no result for one configuration, which says nothing of the others."""
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is either complete or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
 
 
 def to_extxyz(structures: Sequence[Atoms]) -> bytes:

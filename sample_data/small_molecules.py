@@ -21,8 +21,9 @@ from ase.calculators.calculator import CalculationFailed
 from ase.data import covalent_radii
 from ase.optimize import LBFGS
 
+from potscope.core.writing import write_whole
 from potscope.sample_data import configurations, generation, molecular
-from potscope.sample_data.generation import ReferenceFailed, ReferenceMethod, write_whole
+from potscope.sample_data.generation import ReferenceFailed, ReferenceMethod
 
 ELEMENTS = ("C", "N", "O")
 MAX_RINGS = 2
@@ -197,6 +198,7 @@ def choose(sizes: Mapping[int, int | None], seed: int, work: Path) -> list[Atoms
     for n_heavy, count in sizes.items():
         kept = work / f"enumerated-{n_heavy}.txt"
         if not kept.exists():
+            work.mkdir(parents=True, exist_ok=True)
             write_whole(kept, "\n".join(enumerate_smiles(n_heavy)).encode())
         smiles = np.array(kept.read_text().split())
         chosen = smiles if count is None else smiles[np.sort(rng.choice(len(smiles), count, replace=False))]

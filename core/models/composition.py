@@ -14,7 +14,7 @@ from potscope.core.dataset import Dataset
 from potscope.core.descriptors.base import check_species
 from potscope.core.models.base import Potential
 from potscope.core.models.offsets import least_squares_offsets, offsets_of
-from potscope.core.models.structure_kernel import with_energies
+from potscope.core.models.training import with_energies
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, silent
 from potscope.core.validation import check_geometry

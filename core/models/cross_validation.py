@@ -16,7 +16,8 @@ from potscope.core.descriptors import Descriptor
 from potscope.core.leaks import trajectories, warn_of_leaks
 from potscope.core.models.base import Potential, joined
 from potscope.core.models.offsets import compositions
-from potscope.core.models.structure_kernel import StructureKernelPotential, median_distance, with_energies
+from potscope.core.models.structure_kernel import StructureKernelPotential, median_distance
+from potscope.core.models.training import with_energies
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
 from potscope.core.refitting import SomeModel, predicted, refitted

@@ -21,6 +21,7 @@ import numpy as np
 
 from potscope.core._types import Array
 from potscope.core.models.base import Potential
+from potscope.core.writing import write_whole
 
 FORMAT = "potscope potential"
 VERSION = 1
@@ -43,11 +44,11 @@ def save(potential: Potential, path: str | Path) -> Path:
         "arrays_sha256": hashlib.sha256(packed).hexdigest(),
         **words,
     }
-    temporary = target.with_name(f".{target.name}.part")
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in (("model.json", json.dumps(header, indent=1).encode()), ("arrays.npz", packed)):
             archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-    temporary.replace(target)
+    write_whole(target, whole.getvalue())
     return target
 
 

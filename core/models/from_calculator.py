@@ -19,7 +19,7 @@ from potscope.core.descriptors.base import check_species
 from potscope.core.hyperparameters import hyperparameter
 from potscope.core.models.base import Potential, joined
 from potscope.core.models.offsets import least_squares_offsets, offsets_of
-from potscope.core.models.structure_kernel import with_energies
+from potscope.core.models.training import with_energies
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
 from potscope.core.validation import as_structures, shown

@@ -15,14 +15,16 @@ from potscope.core.descriptors import FewBody, LocalDescriptor
 from potscope.core.hyperparameters import hyperparameter
 from potscope.core.kernels import PolynomialKernel, SimilarityKernel, SquaredExponential
 from potscope.core.models.base import LocalPotential
+from potscope.core.models.descriptor_files import plain_of
 from potscope.core.models.environment_kernel import SparseKernel
 from potscope.core.models.gap_equations import Solved, solved
 from potscope.core.models.gap_process import SparseProcess
 from potscope.core.models.gap_sigmas import Sigmas, sigmas_of
-from potscope.core.models.gap_terms import SPARSE_METHODS, Term, descriptor_from, plain_of, sparse_kernel
+from potscope.core.models.gap_terms import SPARSE_METHODS, Term, descriptor_from, sparse_kernel
 from potscope.core.models.gap_variance import by_structures, deviation, energy_sums, prior_of_forces
 from potscope.core.models.local_energies import summed
 from potscope.core.models.offsets import least_squares_offsets, offsets_of
+from potscope.core.models.training import check_energies
 from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
@@ -248,8 +250,7 @@ class GAP(LocalPotential):
 
     def check_data(self, train: Dataset) -> None:
         """Raise a ValueError where there is no energy to fit to, or an element a descriptor does not know."""
-        if not np.isfinite(train.energies).any():
-            raise ValueError("`train`: expected at least one structure with a reference energy, got none")
+        check_energies(train)
         for term in self.all_terms:
             term.descriptor.check_species(train.structures)
 

@@ -15,6 +15,7 @@ from potscope.core.descriptors import FEW_BODY, FewBody, LocalDescriptor
 from potscope.core.hyperparameters import Declared, hyperparameter
 from potscope.core.kernels import PolynomialKernel, SimilarityKernel, SquaredExponential
 from potscope.core.models.base import batches, learnt_from
+from potscope.core.models.descriptor_files import plain_of
 from potscope.core.models.environment_kernel import SparseKernel
 from potscope.core.models.gap_clusters import in_parts
 from potscope.core.pairs import Pairs
@@ -127,11 +128,6 @@ class Term(Declared):
         if widest == 0:
             return np.array(given_f)
         return np.asarray(given_f * np.sqrt(len(spread_f)) * np.maximum(spread_f, NARROWEST * widest))
-
-
-def plain_of(declared: Declared) -> dict[str, Any]:
-    """Class and hyperparameters, for JSON."""
-    return {"class": type(declared).__name__, "hyperparameters": declared.hyperparameters()}
 
 
 def descriptor_from(plain: Mapping[str, Any]) -> LocalDescriptor | FewBody:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from ase import Atoms
 
-from potscope.core import descriptors
 from potscope.core._types import Array, IntArray
 from potscope.core.dataset import Dataset
 from potscope.core.descriptors import LocalDescriptor
@@ -17,6 +16,7 @@ from potscope.core.features import Features
 from potscope.core.hyperparameters import hyperparameter
 from potscope.core.models.base import LocalPotential, batches, learnt_from
 from potscope.core.models.committee import Committee, Plan
+from potscope.core.models.descriptor_files import local_descriptor_from, plain_of
 from potscope.core.models.feature_scaling import SCALINGS, FeatureScaling, OutOfRange
 from potscope.core.models.group_weights import Weights, settings_of
 from potscope.core.models.local_energies import summed
@@ -24,6 +24,7 @@ from potscope.core.models.network import ACTIVATIONS, Layer, Network
 from potscope.core.models.network_data import BlockStore, by_content, examples_of, principal_inputs
 from potscope.core.models.network_optimisers import OPTIMISERS, Search
 from potscope.core.models.offsets import least_squares_offsets, offsets_of
+from potscope.core.models.training import check_energies
 from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
@@ -244,8 +245,7 @@ penalty, whitening, members, restarts, learning_rate, batch_size, seed
             If there is no energy to fit to, an element the descriptor does not know, a group that the data set does
             not have, or nothing with a weight.
         """
-        if not np.isfinite(train.energies).any():
-            raise ValueError("`train`: expected at least one structure with a reference energy, got none")
+        check_energies(train)
         self.descriptor.check_species(train.structures)
         given = self.checked_groups(train, groups)
         progress(0.0, "compiling the kernels and describing the environments")
@@ -381,10 +381,7 @@ penalty, whitening, members, restarts, learning_rate, batch_size, seed
                     arrays[f"weights_{e}_{z}_{l}"], arrays[f"bias_{e}_{z}_{l}"] = layer.weights_hk, layer.bias_k
         plain = {
             "hyperparameters": self.hyperparameters(),
-            "descriptor": {
-                "class": type(self.descriptor).__name__,
-                "hyperparameters": self.descriptor.hyperparameters(),
-            },
+            "descriptor": plain_of(self.descriptor),
             "activations": [
                 [[layer.activation for layer in network.layers] for network in member] for member in self.networks_
             ],
@@ -394,10 +391,7 @@ penalty, whitening, members, restarts, learning_rate, batch_size, seed
     @classmethod
     def from_state(cls, plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         """The potential that `state` came from."""
-        kind = descriptors.REGISTRY[plain["descriptor"]["class"]]
-        descriptor = kind(**plain["descriptor"]["hyperparameters"])
-        if not isinstance(descriptor, LocalDescriptor):
-            raise ValueError(f"a {cls.__name__} stands on a local descriptor, not on {kind.__name__}")
+        descriptor = local_descriptor_from(plain["descriptor"], cls)
         networks = [
             [
                 Network(

@@ -23,6 +23,7 @@ from potscope.core.models.local_energies import summed
 from potscope.core.models.offsets import offsets_of
 from potscope.core.models.pair_equations import PairEquations
 from potscope.core.models.pair_forms import FORMS, CutPairEnergy, PairForm
+from potscope.core.models.training import check_energies
 from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
@@ -140,8 +141,7 @@ class PairPotential(LocalPotential):
         ValueError
             If there is no energy to fit to, a group that the data set does not have, or no energy with a weight.
         """
-        if not np.isfinite(train.energies).any():
-            raise ValueError("`train`: expected at least one structure with a reference energy, got none")
+        check_energies(train)
         given = self.checked_groups(train, groups)
         default = Weights(self.energy_weight, self.force_weight, self.stress_weight)
         progress(0.0, "finding the pairs")

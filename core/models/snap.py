@@ -9,19 +9,20 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from ase import Atoms
 
-from potscope.core import descriptors
 from potscope.core._types import Array, IntArray
 from potscope.core.dataset import Dataset
 from potscope.core.descriptors import LocalDescriptor
 from potscope.core.features import Features, Gradient
 from potscope.core.hyperparameters import hyperparameter
 from potscope.core.models.base import LocalPotential, learnt_from
+from potscope.core.models.descriptor_files import local_descriptor_from, plain_of
 from potscope.core.models.extrapolation import ActiveSets
 from potscope.core.models.group_weights import Weights, settings_of
 from potscope.core.models.least_squares import TriangularLeastSquares
 from potscope.core.models.linear_solvers import Reduced, Solution, automatic_relevance, least_squares, ridge
 from potscope.core.models.local_energies import by_centres, summed, virials_of, voigt
 from potscope.core.models.offsets import least_squares_offsets
+from potscope.core.models.training import check_energies
 from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
@@ -155,8 +156,7 @@ class SNAP(LocalPotential):
             If there is no energy to fit to, an element the descriptor does not know, a group that the data set does
             not have, or no equation with a weight.
         """
-        if not np.isfinite(train.energies).any():
-            raise ValueError("`train`: expected at least one structure with a reference energy, got none")
+        check_energies(train)
         self.descriptor.check_species(train.structures)
         default = Weights(self.energy_weight, self.force_weight, self.stress_weight)
         given = self.checked_groups(train, groups)
@@ -300,10 +300,7 @@ class SNAP(LocalPotential):
         """What has to be saved: plain values for JSON, and arrays."""
         plain = {
             "hyperparameters": self.hyperparameters(),
-            "descriptor": {
-                "class": type(self.descriptor).__name__,
-                "hyperparameters": self.descriptor.hyperparameters(),
-            },
+            "descriptor": plain_of(self.descriptor),
         }
         arrays = {"coefficients_zk": self.coefficients_, "spread_kk": self._spread_kk}
         return plain, arrays if self._active is None else {**arrays, "active_zkk": self._active.rows_zkk}
@@ -311,10 +308,7 @@ class SNAP(LocalPotential):
     @classmethod
     def from_state(cls, plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         """The potential that `state` came from."""
-        kind = descriptors.REGISTRY[plain["descriptor"]["class"]]
-        descriptor = kind(**plain["descriptor"]["hyperparameters"])
-        if not isinstance(descriptor, LocalDescriptor):
-            raise ValueError(f"a {cls.__name__} stands on a local descriptor, not on {kind.__name__}")
+        descriptor = local_descriptor_from(plain["descriptor"], cls)
         potential = cls(descriptor, **plain["hyperparameters"])
         shape = (len(descriptor.species), 1 + len(descriptor.names))
         if arrays["coefficients_zk"].shape != shape:

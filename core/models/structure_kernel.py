@@ -19,7 +19,9 @@ from potscope.core.descriptors.base import check_species
 from potscope.core.hyperparameters import hyperparameter
 from potscope.core.kernels import Kernel, Laplacian, SquaredExponential, feature_distance
 from potscope.core.models.base import Potential, batches, learnt_from
+from potscope.core.models.descriptor_files import plain_of
 from potscope.core.models.offsets import compositions, least_squares_offsets
+from potscope.core.models.training import with_energies
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
 
@@ -227,10 +229,7 @@ class StructureKernelPotential(Potential):
         """What has to be saved: plain values for JSON, and arrays."""
         plain = {
             "hyperparameters": self.hyperparameters(),
-            "descriptor": {
-                "class": type(self.descriptor).__name__,
-                "hyperparameters": self.descriptor.hyperparameters(),
-            },
+            "descriptor": plain_of(self.descriptor),
             "species": list(self.species_),
             "n_structures": self.n_structures_,
         }
@@ -253,14 +252,6 @@ class StructureKernelPotential(Potential):
         potential._points_mf = arrays["points_mf"]
         potential.constant_, potential.length_ = float(arrays["constant"]), float(arrays["length"])
         return potential
-
-
-def with_energies(train: Dataset) -> Dataset:
-    """The structures that have a reference energy; a ValueError if there are none."""
-    known = np.flatnonzero(np.isfinite(train.energies))
-    if not len(known):
-        raise ValueError("`train`: expected at least one structure with a reference energy, got none")
-    return train[known]
 
 
 def median_distance(distance_ss: Array) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 from ase import Atoms
 from ase.io.extxyz import key_val_dict_to_str
 
+from potscope.core.writing import write_whole
 from potscope.sample_data import generation, molecular
 from potscope.sample_data.configurations import interleaved
 from potscope.sample_data.molecular_checks import displaced_copies
@@ -112,7 +113,7 @@ def main() -> None:
     if not arguments.collect:
         generation.run(interleaved(everything), compute, WORK, workers=1)
     found = collected(everything)
-    generation.write_whole(DATA, gzip.compress(precise_extxyz(found), 9, mtime=0))
+    write_whole(DATA, gzip.compress(precise_extxyz(found), 9, mtime=0))
     print(f"{len(found)} configurations in {DATA.name}, {DATA.stat().st_size / 1000:.0f} kB")
 
 

@@ -15,6 +15,7 @@ from ase.build import molecule
 from ase.constraints import FixInternals
 from ase.optimize import LBFGS
 
+from potscope.core.writing import write_whole
 from potscope.sample_data import generation, molecular
 
 HERE = Path(__file__).resolve().parent
@@ -65,7 +66,8 @@ def relaxed_torsions() -> list[Atoms]:
         for group, scan in scans.items():
             for index, atoms in enumerate(scan):
                 atoms.info |= {"id": f"{group}-{index:03d}", "group": group}
-        generation.write_whole(RELAXED, generation.to_extxyz([atoms for scan in scans.values() for atoms in scan]))
+        RELAXED.parent.mkdir(exist_ok=True)
+        write_whole(RELAXED, generation.to_extxyz([atoms for scan in scans.values() for atoms in scan]))
     return ase.io.read(RELAXED, ":")
 
 

@@ -20,6 +20,7 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.optimize import LBFGS
 
+from potscope.core.writing import write_whole
 from potscope.sample_data import generation, molecular
 from potscope.sample_data.molecular_checks import displaced_copies
 
@@ -70,7 +71,8 @@ def draw() -> list[Atoms]:
 def configurations() -> list[Atoms]:
     """What was drawn, or is now."""
     if not DRAWN.exists():
-        generation.write_whole(DRAWN, generation.to_extxyz(draw()))
+        WORK.mkdir(exist_ok=True)
+        write_whole(DRAWN, generation.to_extxyz(draw()))
     return ase.io.read(DRAWN, ":")
 
 
