@@ -6,6 +6,7 @@ environment variable CI is set it fails instead, so that a broken machine can't 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import shutil
@@ -36,6 +37,8 @@ LOCAL_ADDRESSES = (
 SERVER_LOGGERS = ("bokeh", "panel", "tornado", "potscope", "asyncio")
 
 SECONDS_TO_STOP = 60.0
+# how a server ends that still had something to send to a page that was left: Tornado logs it, and nothing is wrong
+ENDINGS = (WebSocketClosedError, asyncio.CancelledError)
 
 ServeApp = Callable[..., str]
 
@@ -82,8 +85,7 @@ class _Collector(logging.Handler):
         self.setFormatter(logging.Formatter("%(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        # what was still to be sent to a page that has been left: Tornado logs it so, and nothing is wrong
-        if record.exc_info and isinstance(record.exc_info[1], WebSocketClosedError):
+        if record.exc_info and isinstance(record.exc_info[1], ENDINGS):
             return
         self.messages.append(self.format(record))
 
