@@ -17,7 +17,8 @@ from potscope.core import Dataset
 from potscope.core._types import IntArray
 from potscope.core.reading import UNITS
 from potscope.core.references import KeyChoices, NoReferences
-from potscope.explorer.session import READ_JOB, Session
+from potscope.explorer.session import Session
+from potscope.explorer.session_data import READ_JOB
 from potscope.explorer.views.jobs import JobProgress
 from potscope.explorer.views.layout import html
 
