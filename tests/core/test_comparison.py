@@ -24,6 +24,8 @@ from potscope.core.models import (
     GAP,
     REGISTRY,
     SNAP,
+    Calibrated,
+    Committee,
     Delta,
     FromCalculator,
     KernelRidge,
@@ -279,6 +281,8 @@ def every_kind() -> dict[str, Potential]:
     found["FromCalculator"] = FromCalculator(EMT(), fit_offsets=False)
     found["Repulsion"] = Repulsion()
     found["Delta"] = Delta(found["PairPotential"], found["GAP of terms"])
+    found["Committee"] = Committee(found["SVR"], n_members=3, drawn="groups")
+    found["Calibrated"] = Calibrated(found["GAP of terms"], folds=3)
     return found
 
 
