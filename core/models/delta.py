@@ -71,11 +71,10 @@ class Delta(Potential):
         for name in PARTS:
             if not isinstance(getattr(self, name), Potential):
                 raise TypeError(f"`{name}`: expected a potential, got {shown(getattr(self, name))}")
-        for name in OF_THE_CORRECTION:
-            object.__setattr__(self, name, getattr(self.correction, name))
+        self._tells(**{name: getattr(self.correction, name) for name in OF_THE_CORRECTION})
         for name in ("extensive", "feels_positions", "learns_forces"):
             combine = all if name == "extensive" else any
-            object.__setattr__(self, name, combine(getattr(one, name) for one in (self.base, self.correction)))
+            self._tells(**{name: combine(getattr(one, name) for one in (self.base, self.correction))})
 
     @property
     def fitted(self) -> bool:
@@ -118,6 +117,7 @@ class Delta(Potential):
         rest = _rest(train, base.predict(train, part(progress, 0.25, 0.5)))
         correction = replace(self.correction).fit(rest, part(progress, 0.5, 0.95), groups=groups)
         self.groups_, self.base_, self.correction_ = given, base, correction
+        self._tells(**{name: getattr(correction, name) for name in OF_THE_CORRECTION})
         progress(1.0, "fitted")
         return self
 
