@@ -11,6 +11,7 @@ from ase import Atoms
 from numpy.typing import ArrayLike
 
 from potscope.core._types import Array, IntArray
+from potscope.core.calibration import Recalibration
 from potscope.core.dataset import Dataset
 from potscope.core.descriptors import LocalDescriptor
 from potscope.core.features import Features, Gradient
@@ -20,6 +21,7 @@ from potscope.core.models.descriptor_files import local_descriptor_from, plain_o
 from potscope.core.models.extrapolation import ActiveSets
 from potscope.core.models.group_weights import Weights, settings_of
 from potscope.core.models.least_squares import TriangularLeastSquares
+from potscope.core.models.left_out_rows import Sample, recalibration_of
 from potscope.core.models.linear_solvers import Reduced, Solution, automatic_relevance, least_squares, ridge
 from potscope.core.models.local_energies import by_centres, summed, virials_of, voigt
 from potscope.core.models.offsets import least_squares_offsets
@@ -29,6 +31,8 @@ from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
 from potscope.core.validation import check_array, shown
 from potscope.core.zbl import ZBL
+
+Rows = tuple[Array, Array]
 
 MOST_SLOPES = 20_000_000  # derivatives of features by pair vectors that are held at once: 160 MB, and copies
 
@@ -56,11 +60,17 @@ class SNAP(LocalPotential):
     as they were solved, the standard deviation of a total energy with summed features :math:`\mathbf x` is by its
     leverage
 
-    .. math:: \sigma_E = s\,\sqrt{\mathbf x^{\mathsf T} (\mathbf R^{\mathsf T}\mathbf R)^{-1}\mathbf x} .
+    .. math:: \sigma_E = a_E\, s\,\sqrt{\mathbf x^{\mathsf T} (\mathbf R^{\mathsf T}\mathbf R)^{-1}\mathbf x} .
 
     It is the same for a local energy, with the features of one atom, and for a component of a force, with their
-    derivatives. The extrapolation grade of an atom compares its environment with those of the data, whatever their
-    references are; see `ActiveSets`.
+    derivatives and :math:`a_F`. Without the factors it is what noise of the references makes of the coefficients. But
+    references have next to no noise: what is left over is what no coefficients can describe, it is alike in forces of
+    like environments, and more data make it no smaller. So the factors are those by which half of the energies, and of
+    the forces, are within the interval that says so where each is left out of the fit; see `left_out_rows`. The
+    deviations are then those of errors against references.
+
+    The extrapolation grade of an atom compares its environment with those of the data, whatever their references are;
+    see `ActiveSets`.
 
     Parameters
     ----------
@@ -74,6 +84,8 @@ class SNAP(LocalPotential):
     coefficients_
         :math:`\beta^0_z` and :math:`\boldsymbol\beta_z` of each species of the descriptor, eV per unit of the feature,
         shape (species, 1 + features): in the order of a ``.snapcoeff`` file.
+    recalibration_
+        The factors :math:`a_E` and :math:`a_F`; 1 for files from before there were any.
 
     References
     ----------
@@ -83,6 +95,9 @@ class SNAP(LocalPotential):
     M. A. Wood, A. P. Thompson, J. Chem. Phys. 148, 241721 (2018), for the quadratic one. doi:10.1063/1.5017641
 
     A. Rohskopf et al., J. Open Source Softw. 8, 5118 (2023). doi:10.21105/joss.05118
+
+    T. D. Swinburne, D. Perez, Mach. Learn.: Sci. Technol. 6, 015008 (2025), for why noise does not tell the errors of
+    models that are too simple. doi:10.1088/2632-2153/ad9fce
 
     E. V. Podryabinkin, A. V. Shapeev, Comput. Mater. Sci. 140, 171 (2017), for the grade.
     doi:10.1016/j.commatsci.2017.08.031
@@ -115,6 +130,7 @@ class SNAP(LocalPotential):
 
     groups_: dict[str, Weights] = field(init=False, repr=False)
     coefficients_: Array = field(init=False, repr=False)
+    recalibration_: Recalibration = field(init=False, repr=False, default=Recalibration())
     _spread_kk: Array | None = field(init=False, repr=False, default=None)
     _active: ActiveSets | None = field(init=False, repr=False, default=None)
 
@@ -180,10 +196,16 @@ class SNAP(LocalPotential):
         return potential
 
     def _keep(
-        self, coefficients_zk: Array, spread_kk: Array | None, active: ActiveSets | None, groups: dict[str, Weights]
+        self,
+        coefficients_zk: Array,
+        spread_kk: Array | None,
+        active: ActiveSets | None,
+        groups: dict[str, Weights],
+        recalibration: Recalibration = Recalibration(),
     ) -> None:
         """Take what has been learnt, and say which deviations follow from it."""
-        self.groups_, self.coefficients_, self._spread_kk, self._active = groups, coefficients_zk, spread_kk, active
+        self.groups_, self.coefficients_, self.recalibration_ = groups, coefficients_zk, recalibration
+        self._spread_kk, self._active = spread_kk, active
         known = spread_kk is not None
         self._tells(has_energy_std=known, has_atom_std=known, has_extrapolation=active is not None)
 
@@ -225,17 +247,22 @@ class SNAP(LocalPotential):
         progress(0.0, "compiling the kernels and describing the environments")
         offsets_z = self._offsets(train)
         n_columns = len(offsets_z) * (1 + len(self.descriptor.names))
-        equations = TriangularLeastSquares(n_columns)
+        equations, energies, forces = TriangularLeastSquares(n_columns), Sample(), Sample()
         for index in range(len(train)):
             progress(0.8 * index / len(train), f"structure {index + 1} of {len(train)}")
             with learnt_from([train.ids[index]]):
-                equations.add(*self._equations(train, index, offsets_z, weights_s[index]))
+                parts = self._equations(train, index, offsets_z, weights_s[index])
+            for A, b in parts:
+                equations.add(A, b)
+            energies.add(*parts[0])
+            forces.add(*parts[1])
         progress(0.8, "solving")
         solution = self._solve(equations.reduced(), part(progress, 0.8, 0.9))
         active = ActiveSets.of(train.structures, self.descriptor, part(progress, 0.9, 1.0))
-        coefficients = solution.w_k.reshape(len(offsets_z), -1)
+        recalibration = recalibration_of(energies, forces, solution)
+        coefficients = solution.w_k.reshape(len(offsets_z), -1).copy()
         coefficients[:, 0] += offsets_z
-        self._keep(coefficients, solution.spread_kk, active, given)
+        self._keep(coefficients, solution.spread_kk, active, given, recalibration)
         progress(1.0, "fitted")
         return self
 
@@ -279,8 +306,8 @@ class SNAP(LocalPotential):
             np.add.at(sums_szk[:, z, 1:], features.structure_r[rows], features.values[rows])
         return sums_szk.reshape(len(sums_szk), -1)
 
-    def _equations(self, train: Dataset, index: int, offsets_z: Array, weights: Weights) -> tuple[Array, Array]:
-        """What one structure says of the coefficients, less offsets and repulsion, times its weights."""
+    def _equations(self, train: Dataset, index: int, offsets_z: Array, weights: Weights) -> tuple[Rows, Rows, Rows]:
+        """What energy, forces and stress of a structure say, less offsets and repulsion, times its weights."""
         atoms, energy, stress = train.structures[index], train.energies[index], train.stresses[index]
         forces = train.forces[index]
         pairs = Pairs.from_structures(atoms, self.reach)
@@ -288,25 +315,28 @@ class SNAP(LocalPotential):
         species_n = self.descriptor.species_of(pairs.numbers_n)
         core_n, core = self._repulsion(pairs)
         n_columns = len(offsets_z) * (1 + features.values.shape[1])
-        rows, targets = [np.empty((0, n_columns))], [np.empty(0)]
+        nothing = (np.empty((0, n_columns)), np.empty(0))
+        of_energy, of_forces, of_stress = nothing, nothing, nothing
         if np.isfinite(energy) and weights.energy > 0:
-            rows.append(self._sums(features, species_n) * (weights.energy / len(atoms)))
             target = energy - core_n.sum() - offsets_z[species_n].sum()
-            targets.append(np.array([target * weights.energy / len(atoms)]))
+            weight = weights.energy / len(atoms)
+            of_energy = (self._sums(features, species_n) * weight, np.array([target * weight]))
         wants_forces = forces is not None and weights.force > 0
         wants_stress = bool(np.isfinite(stress).all()) and weights.stress > 0
         if not (wants_forces or wants_stress):
-            return np.concatenate(rows), np.concatenate(targets)
+            return of_energy, of_forces, of_stress
         columns = self._derivatives(features, species_n)
         if forces is not None and wants_forces:
             known = np.isfinite(forces).ravel()
-            rows.append(columns[0].reshape(-1, n_columns)[known] * weights.force)
-            targets.append((forces - core.forces).ravel()[known] * weights.force)
+            of_forces = (
+                columns[0].reshape(-1, n_columns)[known] * weights.force,
+                (forces - core.forces).ravel()[known] * weights.force,
+            )
         if wants_stress:
             volume = atoms.get_volume()
-            rows.append(columns[1] * (-weights.stress / volume))
-            targets.append((stress + voigt(core.virials)[0] / volume) * weights.stress)
-        return np.concatenate(rows), np.concatenate(targets)
+            target_v = stress + voigt(core.virials)[0] / volume
+            of_stress = (columns[1] * (-weights.stress / volume), target_v * weights.stress)
+        return of_energy, of_forces, of_stress
 
     def _derivatives(self, features: Features, species_n: IntArray) -> tuple[Array, Array]:
         """Forces, shape (atoms, 3, columns), and virials, shape (6, columns), of each column, of all structures."""
@@ -341,7 +371,7 @@ class SNAP(LocalPotential):
         if energy_std and self._spread_kk is not None:
             std_s = np.linalg.norm(self._sums(features, species_n) @ self._spread_kk, axis=1)
         of_atoms = self._of_atoms(features, species_n) if atom_std else {}
-        return summed(structures, pairs, linear_n + core_n, total, std_s, **of_atoms)
+        return self.recalibration_.apply(summed(structures, pairs, linear_n + core_n, total, std_s, **of_atoms))
 
     def _of_atoms(self, features: Features, species_n: IntArray) -> dict[str, Array | None]:
         """Standard deviations of local energies and forces, and extrapolation grades, as far as these are known."""
@@ -370,6 +400,7 @@ class SNAP(LocalPotential):
         arrays = {"coefficients_zk": self.coefficients_}
         if self._spread_kk is not None:
             arrays["spread_kk"] = self._spread_kk
+            arrays["recalibration"] = np.array([self.recalibration_.energy, self.recalibration_.force])
         if self._active is not None:
             arrays["active_zkk"] = self._active.rows_zkk
         return plain, arrays
@@ -385,6 +416,8 @@ class SNAP(LocalPotential):
         spread_kk = arrays.get("spread_kk")
         if spread_kk is not None and np.isnan(spread_kk).all():  # how older files say that it is not known
             spread_kk = None
-        active = ActiveSets(arrays["active_zkk"]) if "active_zkk" in arrays else None  # older files have none
-        potential._keep(arrays["coefficients_zk"], spread_kk, active, {})
+        # older files have neither of these
+        active = ActiveSets(arrays["active_zkk"]) if "active_zkk" in arrays else None
+        recalibration = Recalibration(*arrays.get("recalibration", np.ones(2)).tolist())
+        potential._keep(arrays["coefficients_zk"], spread_kk, active, {}, recalibration)
         return potential
