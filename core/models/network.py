@@ -163,7 +163,7 @@ class Network:
         Examples
         --------
         >>> Network.from_weights([[[0.3, -0.1]], [[1.0], [-0.4]]], [[0.1, 0.0], [0.02]], "tanh").energies(np.eye(1))
-        array([0.43981738])
+        array([0.43981616])
         """
         names = [*[activations] * (len(weights) - 1), "linear"] if isinstance(activations, str) else list(activations)
         if not len(weights) == len(biases) == len(names):

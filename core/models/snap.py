@@ -201,10 +201,11 @@ class SNAP(LocalPotential):
         spread_kk: Array | None,
         active: ActiveSets | None,
         groups: dict[str, Weights],
-        recalibration: Recalibration = Recalibration(),
+        recalibration: Recalibration | None = None,
     ) -> None:
         """Take what has been learnt, and say which deviations follow from it."""
-        self.groups_, self.coefficients_, self.recalibration_ = groups, coefficients_zk, recalibration
+        self.groups_, self.coefficients_ = groups, coefficients_zk
+        self.recalibration_ = recalibration or Recalibration()
         self._spread_kk, self._active = spread_kk, active
         known = spread_kk is not None
         self._tells(has_energy_std=known, has_atom_std=known, has_extrapolation=active is not None)
