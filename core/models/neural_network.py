@@ -208,10 +208,11 @@ penalty, whitening, members, restarts, learning_rate, batch_size, seed
         --------
         >>> from potscope.core.descriptors import ACSF
         >>> acsf = ACSF.generated(["Si"], cutoff=5.0, n_radial=2, zetas=())
-        >>> network = Network.from_weights([[[0.3, -0.1], [0.2, 0.5]], [[1.0], [-0.4]]], [[0.1, 0.0], [0.02]], "tanh")
-        >>> scaling = FeatureScaling.given(shift=[[0.5, 0.4]], factor=[[2.0, 3.0]])
+        >>> weights, biases = [[[0.3], [0.2], [-0.1]], [[1.5]]], [[0.1], [0.02]]
+        >>> network = Network.from_weights(weights, biases, "tanh")
+        >>> scaling = FeatureScaling.given(shift=[[0.5, 0.4, 0.1]], factor=[[2.0, 3.0, 1.0]])
         >>> NeuralNetwork.from_networks(acsf, [[network]], scaling, offsets=[-163.2]).kept
-        '9 parameters'
+        '6 parameters'
         """
         known = [tuple(member) for member in networks]
         if any(not isinstance(network, Network) for member in known for network in member):
