@@ -70,6 +70,12 @@ def _map(session: Session) -> Part:
 
 
 def _fit(session: Session) -> Part:
+    if session.fit is not None and session.fit.source is not None:
+        return {"from potscope.core import load, metrics"}, [
+            f"model = load({str(session.fit.source.path)!r})",
+            "for name, error in metrics.summary(data, model.predict(data)).items():",
+            "    print(name, error)",
+        ]
     if session.fit is None:
         model, split, has_test = session.build_model(), session.split_arguments(), len(session.split()[1]) > 0
         groups = session.groups.of(session.dataset.groups[index] for index in session.split()[0])
@@ -128,6 +134,10 @@ def _compare(session: Session) -> Part:
     candidates = {name: comparing.candidate(name) for name in comparing.offered() if name in comparing.chosen}
     imports, models, groups = {"from potscope.core.comparison import compare"}, [], []
     for name, candidate in candidates.items():
+        if candidate.source is not None:
+            imports.add("from potscope.core import load")
+            models.append(f"    {name!r}: load({str(candidate.source.path)!r}),")
+            continue
         imports |= {_import_of(candidate.model), *map(_import_of, candidate.groups.values())}
         if candidate.model.descriptor_scope != "none":
             imports.add(_import_of(candidate.model.descriptor))
@@ -136,6 +146,8 @@ def _compare(session: Session) -> Part:
     words = ", ".join(f"{name}={value!r}" for name, value in session.split_arguments().items())
     arguments = ["models", "train", "test"]
     arguments += [f"groups={{{', '.join(groups)}}}"] * bool(groups) + [f"repeats={REPEATS}"] * comparing.curves
+    as_they_are = [name for name, candidate in candidates.items() if candidate.source]
+    arguments += [f"as_they_are={as_they_are!r}"] * bool(as_they_are)
     return imports, [
         "models = {", *models, "}",
         f"train, test = data.split({words})",

@@ -7,8 +7,6 @@ change sets off is a watcher. Everything here works without a page: set paramete
 from __future__ import annotations
 
 import io
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from potscope.core import Dataset, Prediction
 from potscope.core.descriptors import REGISTRY as DESCRIPTORS
 from potscope.core.kernels import STRUCTURE_REGISTRY as KERNELS
 from potscope.core.models import REGISTRY as MODELS
-from potscope.explorer import colours, work
+from potscope.explorer import colours, opened, work
 from potscope.explorer.colours import (
     ELEMENT,
     EXTRAPOLATION,
@@ -39,6 +37,7 @@ from potscope.explorer.settings import DynamicsSettings, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import pandas as pd
     from ase import Atoms
@@ -114,6 +113,7 @@ class Session(SessionData):
         )
         self.environment = Environment(self, post)
         self.comparing = Comparing(self)
+        self.opening = opened.Opening(self)
         self._offer_colours()
 
     # -- the dataset ---------------------------------------------------------------------------------------------
@@ -246,11 +246,12 @@ class Session(SessionData):
         self.jobs.start(
             FIT_JOB,
             lambda progress: work.compute_fit(number, model, dataset, train, test, split, progress, groups),
-            self._install_fit,
+            self.install,
         )
 
-    def _install_fit(self, fit: work.Fit) -> None:
-        self._fits = fit.number
+    def install(self, fit: work.Fit) -> None:
+        """Make a fit, or what was read from a file, the one that everything on the page is about."""
+        self._fits = max(self._fits, fit.number)
         self.jobs.cancel(UNCERTAINTY_JOB)
         self.param.update(fit=fit, of_atoms=None, trajectory=[], frame=0, showing="structure")
         self._ask_for_uncertainties()
@@ -288,11 +289,10 @@ class Session(SessionData):
         )
 
     def saved_model(self) -> io.BytesIO:
-        """The file of the fitted model, as `Potential.save` writes it."""
+        """The file of the fitted model, as `Potential.save` writes it, with what it was trained on."""
         if self.fit is None:
             raise ValueError("`fit`: expected a fitted model to save, got None")
-        with tempfile.TemporaryDirectory() as folder:
-            return io.BytesIO(self.fit.model.save(Path(folder) / "model.potscope").read_bytes())
+        return opened.saved(self.fit, self.title)
 
     # -- the selection -------------------------------------------------------------------------------------------
 
@@ -357,7 +357,8 @@ class Session(SessionData):
             "energy": self.shown_energies_s,
         }
         if self.fit is not None:
-            columns["set"] = np.where(self.fit.is_test_s, "test", "train")
+            seen, unseen = self.fit.sets
+            columns["set"] = np.where(self.fit.is_test_s, unseen, seen)
             columns["energy_error"] = MEV * self.fit.energy_error_s
             columns["force_error"] = self.fit.max_force_error_s
             if self.fit.prediction.energy_std is not None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from potscope.core.dynamics import Frame
     from potscope.core.kernels import StructureKernel
     from potscope.core.models import Potential
+    from potscope.explorer.opened import Opened
 
 
 @dataclass(frozen=True)
@@ -74,20 +75,24 @@ def compute_map(
 class Fit:
     """A fitted model, what it predicts for the whole dataset, and how far that is from the references.
 
+    It was fitted in this session, or read from a file.
+
     Attributes
     ----------
     number
-        Counts the fits of a session from 1.
+        Counts the fits of a session from 1; 0 of what was read from a file.
     model, prediction
         The fitted model and its prediction for every structure of the dataset.
     dataset
         The dataset it was fitted to and tested with.
     train_indices, test_indices
-        Which structures it has seen, and which not.
+        Which structures it has seen, and which not; all are among the latter where nobody knows.
     split
-        The arguments of `Dataset.split_indices` that gave them.
+        The arguments of `Dataset.split_indices` that gave them; empty of what was read from a file.
     seconds
         How long the fit and the prediction took.
+    source
+        The file it was read from, if it was.
     """
 
     number: int
@@ -98,11 +103,25 @@ class Fit:
     test_indices: IntArray
     split: Mapping[str, Any]
     seconds: float
+    source: Opened | None = None
 
     @property
     def label(self) -> str:
         """What the fit is called on the screen."""
-        return f"{type(self.model).__name__} #{self.number}"
+        return self.source.label if self.source else f"{type(self.model).__name__} #{self.number}"
+
+    @property
+    def sets(self) -> tuple[str, str]:
+        """What the structures are called that it has seen, and those that it has not: all where nobody knows."""
+        known = self.source is None or self.source.trained_on is not None
+        return ("train", "test") if known else ("train", "all")
+
+    @property
+    def judged_by(self) -> tuple[str, IntArray]:
+        """The structures that tell how good it is, and what they are called: for testing, or all where none are."""
+        if len(self.test_indices):
+            return self.sets[1], self.test_indices
+        return "training", self.train_indices
 
     @cached_property
     def is_test_s(self) -> NDArray[np.bool_]:
@@ -154,8 +173,8 @@ class Fit:
 
     @cached_property
     def train_errors(self) -> dict[str, float]:
-        """Summary of the errors of what was fitted."""
-        return self._summary(self.train_indices)
+        """Summary of the errors of what was fitted; empty if none of it is here."""
+        return self._summary(self.train_indices) if len(self.train_indices) else {}
 
     @cached_property
     def test_errors(self) -> dict[str, float]:
@@ -172,7 +191,7 @@ class Fit:
         """Summary of the errors in each group: of its test structures, or of all where none were kept for testing."""
         from potscope.core import metrics
 
-        indices = self.test_indices if len(self.test_indices) else self.train_indices
+        indices = self.judged_by[1]
         return metrics.by_group(self.dataset[indices], metrics.taken(self.prediction, indices))
 
     def force_components(self) -> tuple[Array, Array, IntArray, IntArray]:
@@ -202,6 +221,16 @@ def compute_fit(
     model.fit(dataset[train_indices], progress=part(progress, 0.0, 0.85), **({"groups": groups} if groups else {}))
     prediction = model.predict(dataset, progress=part(progress, 0.85, 1.0))
     return Fit(number, model, prediction, dataset, train_indices, test_indices, split, time.perf_counter() - start)
+
+
+def predict_with(opened: Opened, dataset: Dataset, progress: Progress = silent) -> Fit:
+    """What a potential from a file predicts for a dataset, with the structures told apart that it was fitted to."""
+    start = time.perf_counter()
+    prediction = opened.model.predict(dataset, progress=progress)
+    seen_s = np.zeros(len(dataset), dtype=bool) if opened.trained_on is None else opened.trained_on.seen(dataset)
+    train, test = np.flatnonzero(seen_s), np.flatnonzero(~seen_s)
+    seconds = time.perf_counter() - start
+    return Fit(0, opened.model, prediction, dataset, train, test, {}, seconds, opened)
 
 
 def supercell(atoms: Atoms, repeats: int) -> Atoms:

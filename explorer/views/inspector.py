@@ -36,6 +36,8 @@ COLOURS = {
     EXTRAPOLATION: "extrapolation",
 }
 
+USES = {"train": " · for training", "test": " · for testing", "all": ""}
+"""What a structure was for, by what its set is called; see `Fit.sets`."""
 
 FEW_ATOMS = 8
 NARROW = {"minWidth": "0", "paddingLeft": "6px", "paddingRight": "6px"}
@@ -255,7 +257,7 @@ class InspectorView(pn.viewable.Viewer):
         data, fit = session.dataset, session.fit
         group = data.groups[index]
         colour, marker = style.group_colours(data.groups)[group], style.group_markers(data.groups)[group]
-        used = "" if fit is None else " · for testing" if fit.is_test_s[index] else " · for training"
+        used = "" if fit is None else USES[fit.sets[int(fit.is_test_s[index])]]
         place = chip(colour, group, f"· {index + 1} of {len(data)}{used}", marker)
         self.heading.object = f'<span class="title">{escape(data.ids[index])}</span>&ensp;{place}'
         rows = [

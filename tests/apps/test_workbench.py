@@ -27,6 +27,8 @@ MAP, ENERGY, FORCE, TIME = "principal component 1", "reference (eV/atom)", "refe
 BARS = "neighbours, by their distance (Å)"
 COST, CONFIDENCE, DEVIATION = "step with forces (µs/atom)", "confidence", "predicted ± (meV/atom)"
 WIDE = {"width": 1440, "height": 900}
+POTENTIAL_INPUT = "input[type=file][accept='.potscope']"
+DATA_INPUT = "input[type=file]:not([accept='.potscope'])"
 
 
 class Workbench:
@@ -268,7 +270,7 @@ def test_a_dropped_file_becomes_the_data(open_workbench, tmp_path):
     bench = open_workbench()
     path = tmp_path / "own.xyz"
     few_structures()[[3, 7, 11]].write(path)
-    bench.page.locator("input[type=file]").set_input_files(path)
+    bench.page.locator(DATA_INPUT).set_input_files(path)
     bench.wait(lambda: len(bench.session.dataset) == 3)
     bench.says("3 structures of Si")
     bench.wait_shown(0)
@@ -283,7 +285,7 @@ def test_the_references_of_a_file_are_named_on_the_page(open_workbench, tmp_path
         atoms.info = {"my_number": atoms.info["REF_energy"]}
         del atoms.arrays["REF_forces"]
     write(path, structures, format="extxyz")
-    bench.page.locator("input[type=file]").set_input_files(path)
+    bench.page.locator(DATA_INPUT).set_input_files(path)
     bench.says("no reference energies or forces were recognised")
     bench.page.get_by_label("energy from").click()
     bench.page.get_by_text("my_number", exact=True).click()
@@ -313,7 +315,7 @@ def test_an_archive_of_arrays_becomes_the_data(open_workbench, tmp_path):
     rng = np.random.default_rng(0)
     water = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
     np.savez(path, z=[8, 1, 1], R=water + 0.02 * rng.normal(size=(5, 3, 3)), E=np.arange(5.0), F=np.zeros((5, 3, 3)))
-    bench.page.locator("input[type=file]").set_input_files(path)
+    bench.page.locator(DATA_INPUT).set_input_files(path)
     bench.wait(lambda: len(bench.session.dataset) == 5)
     assert bench.session.dataset.species == ("H", "O")
     bench.says("5 structures of H O")
@@ -323,10 +325,34 @@ def test_a_bad_file_is_explained(open_workbench, tmp_path):
     bench = open_workbench()
     path = tmp_path / "bad.xyz"
     path.write_text("this is no structure\n")
-    bench.page.locator("input[type=file]").set_input_files(path)
+    bench.page.locator(DATA_INPUT).set_input_files(path)
     bench.says("bad.xyz")
     assert len(bench.session.dataset) == 24
     assert bench.button("Fit potential").is_enabled()
+
+
+def test_a_saved_potential_is_opened_again_with_the_same_errors(open_workbench, tmp_path):
+    bench = open_workbench(fit=True)
+    bench.open_tab("Parity")
+    errors = bench.page.locator(".chips").filter(has_text="MAE / RMSE, meV/atom")
+    errors.wait_for()
+    before = errors.inner_text()
+    bench.open_tab("Fit")
+    with bench.page.expect_download(timeout=60_000) as saving:
+        bench.button("Save the potential").click()
+    path = tmp_path / saving.value.suggested_filename
+    saving.value.save_as(path)
+    bench.page.locator(POTENTIAL_INPUT).set_input_files(path)
+    bench.wait(lambda: bench.session.fit.source is not None)
+    bench.says("GAP silicon-gap-1")
+    bench.says("Trained on 18 structures of Si from silicon")
+    bench.page.get_by_role("tab", name="Parity", selected=True).wait_for(timeout=20_000)
+    wait_for_plot(bench.page, FORCE)
+    assert errors.inner_text() == before
+    path.write_bytes(path.read_bytes()[:500])
+    bench.page.locator(POTENTIAL_INPUT).set_input_files(path)
+    bench.says("silicon-gap-1.potscope is damaged")
+    assert bench.session.fit.label == "GAP silicon-gap-1"
 
 
 def choose(bench: Workbench, label: str, title: str) -> None:
