@@ -116,6 +116,7 @@ class Delta(Potential):
         rest = _rest(train, base.predict(train, part(progress, 0.25, 0.5)))
         correction = replace(self.correction).fit(rest, part(progress, 0.5, 0.95), groups=groups)
         self.groups_, self.base_, self.correction_ = given, base, correction
+        take_over(self, correction, *OF_THE_CORRECTION)
         progress(1.0, "fitted")
         return self
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import ArrayLike
 
 from potscope.core._types import Array, IntArray
 from potscope.core.calibration import Recalibration
@@ -28,6 +29,7 @@ from potscope.core.models.training import check_energies
 from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
+from potscope.core.validation import check_array, shown
 from potscope.core.zbl import ZBL
 
 Rows = tuple[Array, Array]
@@ -129,7 +131,7 @@ class SNAP(LocalPotential):
     groups_: dict[str, Weights] = field(init=False, repr=False)
     coefficients_: Array = field(init=False, repr=False)
     recalibration_: Recalibration = field(init=False, repr=False, default=Recalibration())
-    _spread_kk: Array = field(init=False, repr=False)
+    _spread_kk: Array | None = field(init=False, repr=False, default=None)
     _active: ActiveSets | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -141,6 +143,72 @@ class SNAP(LocalPotential):
             raise ValueError(
                 f"`zbl_inner`: expected less than `zbl_outer`, {self.zbl_outer:g} Å, got {self.zbl_inner:g}"
             )
+
+    @classmethod
+    def from_coefficients(
+        cls,
+        descriptor: LocalDescriptor,
+        coefficients: ArrayLike,
+        offsets: ArrayLike | None = None,
+        repulsion: ZBL | None = None,
+    ) -> Self:
+        r"""A potential of coefficients that are known, such as those of another code.
+
+        Nothing tells how sure they are: it has neither standard deviations nor extrapolation grades.
+
+        Parameters
+        ----------
+        descriptor
+            What the energies are linear in.
+        coefficients
+            :math:`\beta^0_z` and :math:`\boldsymbol\beta_z` for each species of the descriptor, eV per unit of the
+            feature, shape (species, 1 + features): in the order of a ``.snapcoeff`` file.
+        offsets
+            Energies of single atoms, eV, shape (species,), that are added to the constants, where the coefficients were
+            fitted to energies less these.
+        repulsion
+            What the linear part is on top of.
+
+        Raises
+        ------
+        TypeError
+            If the descriptor is none of atoms, or the repulsion no `ZBL`.
+        ValueError
+            If a shape is another or a number is not finite.
+
+        Examples
+        --------
+        >>> from potscope.core.descriptors import Bispectrum
+        >>> bispectrum = Bispectrum(species=["Ta"], twojmax=2, rcutfac=4.7)
+        >>> potential = SNAP.from_coefficients(bispectrum, [[-2.9, -0.01, 0.02, 0.1, -0.05, 0.03]], offsets=[-11.8])
+        >>> potential.coefficients_.shape, potential.has_energy_std
+        ((1, 6), False)
+        """
+        if repulsion is not None and not isinstance(repulsion, ZBL):
+            raise TypeError(f"`repulsion`: expected a ZBL or None, got {shown(repulsion)}")
+        inner, outer = (repulsion.inner, repulsion.outer) if repulsion is not None else (0.0, 0.0)
+        potential = cls(descriptor, zbl_inner=inner, zbl_outer=outer)
+        n_species = len(descriptor.species)
+        known_zk = check_array("coefficients", coefficients, (n_species, 1 + len(descriptor.names))).copy()
+        if offsets is not None:
+            known_zk[:, 0] += check_array("offsets", offsets, (n_species,))
+        potential._keep(known_zk, None, None, {})
+        return potential
+
+    def _keep(
+        self,
+        coefficients_zk: Array,
+        spread_kk: Array | None,
+        active: ActiveSets | None,
+        groups: dict[str, Weights],
+        recalibration: Recalibration | None = None,
+    ) -> None:
+        """Take what has been learnt, and say which deviations follow from it."""
+        self.groups_, self.coefficients_ = groups, coefficients_zk
+        self.recalibration_ = recalibration or Recalibration()
+        self._spread_kk, self._active = spread_kk, active
+        known = spread_kk is not None
+        self._tells(has_energy_std=known, has_atom_std=known, has_extrapolation=active is not None)
 
     @property
     def fitted(self) -> bool:
@@ -195,9 +263,7 @@ class SNAP(LocalPotential):
         recalibration = recalibration_of(energies, forces, solution)
         coefficients = solution.w_k.reshape(len(offsets_z), -1).copy()
         coefficients[:, 0] += offsets_z
-        self.groups_, self.coefficients_ = given, coefficients
-        self._spread_kk, self._active = solution.spread_kk, active
-        self.recalibration_ = recalibration
+        self._keep(coefficients, solution.spread_kk, active, given, recalibration)
         progress(1.0, "fitted")
         return self
 
@@ -302,12 +368,17 @@ class SNAP(LocalPotential):
         linear_n = self.coefficients_[species_n, 0] + np.einsum("nf,nf->n", features.values, slope_nf)
         linear = features.pull_back(slope_nf)
         total = Gradient(linear.forces + core.forces, linear.virials + core.virials)
-        std_s = np.linalg.norm(self._sums(features, species_n) @ self._spread_kk, axis=1) if energy_std else None
+        std_s = None
+        if energy_std and self._spread_kk is not None:
+            std_s = np.linalg.norm(self._sums(features, species_n) @ self._spread_kk, axis=1)
         of_atoms = self._of_atoms(features, species_n) if atom_std else {}
         return self.recalibration_.apply(summed(structures, pairs, linear_n + core_n, total, std_s, **of_atoms))
 
     def _of_atoms(self, features: Features, species_n: IntArray) -> dict[str, Array | None]:
-        """Standard deviations of local energies and forces, and extrapolation grades where active sets are known."""
+        """Standard deviations of local energies and forces, and extrapolation grades, as far as these are known."""
+        grades_n = None if self._active is None else self._active.grades(features.values, species_n)
+        if self._spread_kk is None:
+            return {"extrapolation": grades_n}
         forces_nck, _ = self._derivatives(features, species_n)
         spread_zkj = self._spread_kk.reshape(len(self.descriptor.species), -1, len(self._spread_kk))
         energy_n = np.empty(len(species_n))
@@ -318,7 +389,7 @@ class SNAP(LocalPotential):
         return {
             "local_energy_std": energy_n,
             "force_std": np.linalg.norm(forces_nck @ self._spread_kk, axis=2),
-            "extrapolation": None if self._active is None else self._active.grades(features.values, species_n),
+            "extrapolation": grades_n,
         }
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -327,12 +398,13 @@ class SNAP(LocalPotential):
             "hyperparameters": self.hyperparameters(),
             "descriptor": plain_of(self.descriptor),
         }
-        arrays = {
-            "coefficients_zk": self.coefficients_,
-            "spread_kk": self._spread_kk,
-            "recalibration": np.array([self.recalibration_.energy, self.recalibration_.force]),
-        }
-        return plain, arrays if self._active is None else {**arrays, "active_zkk": self._active.rows_zkk}
+        arrays = {"coefficients_zk": self.coefficients_}
+        if self._spread_kk is not None:
+            arrays["spread_kk"] = self._spread_kk
+            arrays["recalibration"] = np.array([self.recalibration_.energy, self.recalibration_.force])
+        if self._active is not None:
+            arrays["active_zkk"] = self._active.rows_zkk
+        return plain, arrays
 
     @classmethod
     def from_state(cls, plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
@@ -342,9 +414,11 @@ class SNAP(LocalPotential):
         shape = (len(descriptor.species), 1 + len(descriptor.names))
         if arrays["coefficients_zk"].shape != shape:
             raise ValueError(f"expected coefficients of shape {shape}, got {arrays['coefficients_zk'].shape}")
-        potential.coefficients_, potential._spread_kk = arrays["coefficients_zk"], arrays["spread_kk"]
+        spread_kk = arrays.get("spread_kk")
+        if spread_kk is not None and np.isnan(spread_kk).all():  # how older files say that it is not known
+            spread_kk = None
         # older files have neither of these
-        potential.recalibration_ = Recalibration(*arrays.get("recalibration", np.ones(2)).tolist())
-        if "active_zkk" in arrays:
-            potential._active = ActiveSets(arrays["active_zkk"])
+        active = ActiveSets(arrays["active_zkk"]) if "active_zkk" in arrays else None
+        recalibration = Recalibration(*arrays.get("recalibration", np.ones(2)).tolist())
+        potential._keep(arrays["coefficients_zk"], spread_kk, active, {}, recalibration)
         return potential
