@@ -192,7 +192,7 @@ def lay_out(session: Session) -> pmui.Page:
         ("Table", TableView(session)),
         ("Compare", CompareView(session)),
         ("Neighbours", ExplainView(session)),
-        ("Molecular dynamics", DynamicsView(session)),
+        ("Simulation", DynamicsView(session)),
         sizing_mode="stretch_both",
         stylesheets=[TABS],
         margin=0,

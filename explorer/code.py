@@ -6,7 +6,7 @@ from typing import Any
 
 from potscope.core.kernels import STRUCTURE_REGISTRY as KERNELS
 from potscope.explorer.comparing import REPEATS
-from potscope.explorer.session import Session
+from potscope.explorer.session import DYNAMICS_JOB, Session
 
 WHAT = ("map", "fit", "dynamics", "explain", "compare")
 
@@ -26,7 +26,7 @@ def code(session: Session, what: str = "fit") -> str:
     parts = {
         "map": [_map],
         "fit": [_fit],
-        "dynamics": [_fit, _dynamics],
+        "dynamics": [_fit, _dynamics if session.simulation == DYNAMICS_JOB else _monte_carlo],
         "explain": [_explain],
         "compare": [_compare],
     }[what]
@@ -109,6 +109,17 @@ def _dynamics(session: Session) -> Part:
         f"atoms = data.structures[{session.selected}].repeat({repeats})",
         f"for frame in dynamics.run(atoms, model.calculator(), {', '.join(arguments)}):",
         "    print(frame.time, frame.temperature, frame.total_energy)",
+    ]
+
+
+def _monte_carlo(session: Session) -> Part:
+    settings, atoms = session.monte_carlo, session.atoms
+    repeats = [settings.repeats if periodic else 1 for periodic in atoms.pbc]
+    arguments = [f"{name}={value!r}" for name, value in settings.arguments(atoms).items()]
+    return {"from potscope.core import monte_carlo"}, [
+        f"atoms = data.structures[{session.selected}].repeat({repeats})",
+        f"for frame in monte_carlo.run(atoms, model, {', '.join(arguments)}):",
+        "    print(frame.step, frame.potential_energy, dict(frame.acceptance))",
     ]
 
 

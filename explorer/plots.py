@@ -430,7 +430,7 @@ def diverging_colours(values_n: Array) -> list[str]:
     return [style.DIVERGING[place] for place in place_n]
 
 
-# -- molecular dynamics ------------------------------------------------------------------------------------------
+# -- simulations ------------------------------------------------------------------------------------------
 
 
 ENERGY_COLOURS = {"potential": style.CATEGORICAL[1], "total": style.CATEGORICAL[0]}
@@ -454,6 +454,39 @@ def energy_traces(time_f: Array, potential_f: Array, total_f: Array) -> hv.Overl
 def temperature_trace(time_f: Array, temperature_f: Array) -> hv.Curve:
     """Temperature over time."""
     curve = hv.Curve((time_f, temperature_f), "time (fs)", "temperature (K)")
+    return curve.opts(color=style.CATEGORICAL[2], line_width=2, **_trace_frame())
+
+
+MOVE_COLOURS = {
+    "displacement": style.CATEGORICAL[0],
+    "swap": style.CATEGORICAL[3],
+    "volume": style.CATEGORICAL[2],
+}
+"""Which curve of `acceptance_traces` is which kind of trial."""
+
+
+def walk_energy_trace(sweep_f: Array, potential_f: Array) -> hv.Curve:
+    """Potential energy of a Monte Carlo walk, meV/atom from the first."""
+    reference = potential_f[0] if len(potential_f) else 0.0
+    curve = hv.Curve((sweep_f, potential_f - reference), "sweep", "potential energy (meV/atom)")
+    return curve.opts(color=ENERGY_COLOURS["potential"], line_width=2, **_trace_frame())
+
+
+def acceptance_traces(sweep_f: Array, accepted_kf: Array) -> hv.Overlay:
+    """Share of the trials of each kind, in the order of `MOVE_COLOURS`, that was accepted; NaN where none were made."""
+    return hv.Overlay(
+        [
+            hv.Curve((sweep_f, accepted_f), "sweep", "accepted share", label=move).opts(
+                color=MOVE_COLOURS[move], line_width=2, **_trace_frame(ylim=(0.0, 1.0), yticks=5)
+            )
+            for move, accepted_f in zip(MOVE_COLOURS, accepted_kf, strict=True)
+        ]
+    ).opts(framewise=True, show_legend=False)
+
+
+def volume_trace(sweep_f: Array, volume_f: Array) -> hv.Curve:
+    """Volume of the cell of a Monte Carlo walk, Å³/atom."""
+    curve = hv.Curve((sweep_f, volume_f), "sweep", "volume (Å³/atom)")
     return curve.opts(color=style.CATEGORICAL[2], line_width=2, **_trace_frame())
 
 

@@ -33,7 +33,7 @@ from potscope.explorer.environment import Environment
 from potscope.explorer.group_settings import GroupSettings
 from potscope.explorer.jobs import Jobs
 from potscope.explorer.session_data import SessionData
-from potscope.explorer.settings import DynamicsSettings, Settings
+from potscope.explorer.settings import DynamicsSettings, MonteCarloSettings, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from potscope.core._types import Array
     from potscope.core.dynamics import Frame
 
-MAP_JOB, FIT_JOB, DYNAMICS_JOB = "Map", "Fit", "Molecular dynamics"
+MAP_JOB, FIT_JOB = "Map", "Fit"
+DYNAMICS_JOB, MONTE_CARLO_JOB = SIMULATIONS = "Molecular dynamics", "Monte Carlo"
 UNCERTAINTY_JOB = "Uncertainty of atoms"
 
 GROUP, ENERGY, ENERGY_ERROR = "group", "energy", "energy error"
@@ -71,7 +72,9 @@ class Session(SessionData):
     same_descriptor = param.Boolean(default=True, doc="Whether the map is drawn with the descriptor of the fit.")
     model = param.ClassSelector(class_=Settings, constant=True, doc="The chosen model.")
     groups = param.ClassSelector(class_=GroupSettings, constant=True, doc="What the fit takes for groups of the data.")
+    simulation = param.Selector(default=DYNAMICS_JOB, objects=list(SIMULATIONS), doc="How atoms are set in motion.")
     dynamics = param.ClassSelector(class_=DynamicsSettings, constant=True, doc="How dynamics is run.")
+    monte_carlo = param.ClassSelector(class_=MonteCarloSettings, constant=True, doc="How a walk is made.")
     jobs = param.ClassSelector(class_=Jobs, constant=True, doc="The long work that runs or waits.")
 
     structure_map = param.ClassSelector(class_=work.StructureMap, doc="Where each structure lies in the map.")
@@ -86,7 +89,7 @@ class Session(SessionData):
     colour_by = param.Selector(default=ELEMENT, objects=[ELEMENT], doc="What colours the atoms.")
     map_colour = param.Selector(default=GROUP, objects=[GROUP], doc="What colours the points of the map.")
 
-    trajectory = param.List(default=[], doc="Frames of the molecular dynamics so far.")
+    trajectory = param.List(default=[], doc="Frames of the simulation so far.")
     trajectory_colour = param.Selector(
         default=ELEMENT, objects=[ELEMENT, FORCE], doc="What colours the atoms of a trajectory."
     )
@@ -98,6 +101,8 @@ class Session(SessionData):
     ) -> None:
         self._fits = 0
         self._incoming: list[Frame] = []
+        self.ran: dict[str, Any] = {}
+        """The settings of the last simulation."""
         model = Settings(MODELS, "GAP")
         super().__init__(
             dataset=dataset,
@@ -107,6 +112,7 @@ class Session(SessionData):
             model=model,
             groups=GroupSettings(model),
             dynamics=DynamicsSettings(),
+            monte_carlo=MonteCarloSettings(),
             jobs=Jobs(post),
             reading=Jobs(post),
             **params,
@@ -365,26 +371,42 @@ class Session(SessionData):
                 columns["energy_std"] = MEV * self.fit.prediction.energy_std / self.dataset.n_atoms
         return pd.DataFrame(columns)
 
-    # -- molecular dynamics --------------------------------------------------------------------------------------
+    # -- simulations ---------------------------------------------------------------------------------------------
 
     def start_atoms(self) -> Atoms:
-        """The structure the dynamics starts from: the selected one, repeated."""
-        return work.supercell(self.atoms, self.dynamics.repeats)
+        """The structure that a simulation starts from: the selected one, repeated."""
+        settings = self.dynamics if self.simulation == DYNAMICS_JOB else self.monte_carlo
+        return work.supercell(self.atoms, settings.repeats)
 
-    def start_dynamics(self) -> None:
-        """Run molecular dynamics with the fitted model as a job; frames arrive in `trajectory` as they come."""
+    def start_simulation(self) -> None:
+        """Set atoms in motion by the fitted model as a job; frames arrive in `trajectory` as they come."""
         if self.fit is None:
-            raise ValueError("`fit`: expected a fitted model before molecular dynamics, got None")
-        atoms, model, settings = self.start_atoms(), self.fit.model, self.dynamics.arguments()
+            raise ValueError("`fit`: expected a fitted model before a simulation, got None")
+        atoms, model = self.start_atoms(), self.fit.model
         incoming: list[Frame] = []
         self._incoming = incoming
+        if self.simulation == DYNAMICS_JOB:
+            frames_of, settings = work.simulate, self.dynamics.arguments()
+        else:
+            frames_of, settings = work.walk, self.monte_carlo.arguments(atoms)
+        self.ran = settings
         self.param.update(trajectory=[], frame=0)
 
         def run(progress: Any) -> None:
-            for frame in work.simulate(atoms, model, progress, **settings):
+            for frame in frames_of(atoms, model, progress, **settings):
                 incoming.append(frame)
 
-        self.jobs.start(DYNAMICS_JOB, run, lambda _: None, on_update=lambda: self._take_frames(incoming))
+        self.jobs.start(self.simulation, run, lambda _: None, on_update=lambda: self._take_frames(incoming))
+
+    def start_dynamics(self) -> None:
+        """Run molecular dynamics; see `start_simulation`."""
+        self.simulation = DYNAMICS_JOB
+        self.start_simulation()
+
+    def start_monte_carlo(self) -> None:
+        """Make a Monte Carlo walk; see `start_simulation`."""
+        self.simulation = MONTE_CARLO_JOB
+        self.start_simulation()
 
     def _take_frames(self, incoming: list[Frame]) -> None:
         """Show the frames that have come; those of a run that was replaced meanwhile are dropped."""

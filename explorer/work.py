@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from potscope.core.dynamics import Frame
     from potscope.core.kernels import StructureKernel
     from potscope.core.models import Potential
+    from potscope.core.monte_carlo import MonteCarloFrame
     from potscope.explorer.opened import Opened
 
 
@@ -236,6 +237,31 @@ def predict_with(opened: Opened, dataset: Dataset, progress: Progress = silent) 
 def supercell(atoms: Atoms, repeats: int) -> Atoms:
     """A structure repeated along each of its periodic directions."""
     return atoms.repeat([repeats if periodic else 1 for periodic in atoms.pbc])
+
+
+def walk(atoms: Atoms, model: Potential, progress: Progress, **settings: Any) -> Iterator[MonteCarloFrame]:
+    """A Monte Carlo walk with a fitted model, one frame after the other, all with the elements in the same order."""
+    from potscope.core import monte_carlo
+
+    every, total = settings["every"], settings["sweeps"] + settings["equilibration"]
+    # frame by frame, as it is between frames that a walk can be cancelled
+    for frame in monte_carlo.run(atoms, model, **{**settings, "every": 1}):
+        if frame.step % every == 0:
+            yield in_order_of(frame, atoms)
+        accepted = ", ".join(f"{move} {100 * share:.0f} %" for move, share in frame.acceptance.items())
+        progress(frame.step / total, f"sweep {frame.step} of {total}; accepted: {accepted or 'nothing yet'}")
+
+
+def in_order_of(frame: MonteCarloFrame, atoms: Atoms) -> MonteCarloFrame:
+    """A frame whose atoms have the elements of a structure in its order, wherever exchanges have brought them.
+
+    Two elements exchanged are the same as two atoms that have changed places; and pictures need the latter.
+    """
+    if np.array_equal(frame.atoms.numbers, atoms.numbers):
+        return frame
+    place_n = np.empty(len(atoms), dtype=int)
+    place_n[np.argsort(atoms.numbers, kind="stable")] = np.argsort(frame.atoms.numbers, kind="stable")
+    return replace(frame, atoms=frame.atoms[place_n], forces=frame.forces[place_n])
 
 
 def simulate(atoms: Atoms, model: Potential, progress: Progress, **settings: Any) -> Iterator[Frame]:

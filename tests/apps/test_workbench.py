@@ -17,16 +17,18 @@ from sessions import coarse, few_structures, fitted_session
 from potscope.apps.workbench import new_session, open_page
 from potscope.explorer import style
 from potscope.explorer.code import code
-from potscope.explorer.session import DYNAMICS_JOB, FIT_JOB, Session
+from potscope.explorer.session import DYNAMICS_JOB, FIT_JOB, MONTE_CARLO_JOB, Session
 
 from scene import atom_positions, ink, n_colours, pixels, wait_drawn, wait_for
 
 pytestmark = pytest.mark.browser
 
 MAP, ENERGY, FORCE, TIME = "principal component 1", "reference (eV/atom)", "reference (eV/Å)", "time (fs)"
+SWEEP = "sweep"
 BARS = "neighbours, by their distance (Å)"
 COST, CONFIDENCE, DEVIATION = "step with forces (µs/atom)", "confidence", "predicted ± (meV/atom)"
 WIDE = {"width": 1440, "height": 900}
+PATIENCE = 60_000  # ms
 POTENTIAL_INPUT = "input[type=file][accept='.potscope']"
 DATA_INPUT = "input[type=file]:not([accept='.potscope'])"
 
@@ -44,10 +46,10 @@ class Workbench:
         self.page.get_by_role("tab", name=name).click()
 
     def says(self, text: str) -> None:
-        self.page.get_by_text(text).first.wait_for(timeout=20_000)
+        self.page.get_by_text(text).first.wait_for(timeout=PATIENCE)
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        wait_until(condition, self.page, timeout=20_000)
+        wait_until(condition, self.page, timeout=PATIENCE)
 
     def wait_shown(self, index: int) -> None:
         """Wait until a structure of the dataset is what the 3D view has drawn."""
@@ -58,9 +60,9 @@ class Workbench:
 
 def wait_usable(page: Any) -> None:
     """Wait until structure and map are drawn, and the page takes clicks."""
-    wait_drawn(page)
-    wait_for_plot(page, MAP)
-    page.wait_for_function("getComputedStyle(document.getElementById('loader')).display === 'none'", timeout=30_000)
+    wait_drawn(page, timeout=PATIENCE / 1000)
+    wait_for_plot(page, MAP, timeout=PATIENCE / 1000)
+    page.wait_for_function("getComputedStyle(document.getElementById('loader')).display === 'none'", timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -211,7 +213,7 @@ def test_dynamics_runs_and_plays(open_workbench):
     bench.session.dynamics.param.update(steps=40, every=2, repeats=1)
     bench.session.select(4)
     start = bench.session.atoms.positions
-    bench.open_tab("Molecular dynamics")
+    bench.open_tab("Simulation")
     bench.button("Run").click()
     bench.wait(lambda: len(bench.session.trajectory) == 21 and bench.session.jobs.last_title == DYNAMICS_JOB)
     bench.wait(lambda: atom_positions(bench.page).shape == start.shape)
@@ -228,10 +230,38 @@ def test_dynamics_runs_and_plays(open_workbench):
     bench.page.wait_for_timeout(1000)  # until Python has heard of the last frame
 
 
+def test_a_monte_carlo_walk_runs_and_plays(open_workbench):
+    bench = open_workbench(fit=True)
+    bench.session.select(4)
+    bench.open_tab("Simulation")
+    bench.button("Monte Carlo").click()
+    for label, number in (("sweeps", 8), ("equilibration", 2)):
+        control = bench.page.get_by_label(label, exact=True)
+        control.fill(str(number))
+        control.press("Tab")
+    bench.wait(lambda: bench.session.monte_carlo.arguments(bench.session.atoms)["sweeps"] == 8)
+    bench.wait(lambda: bench.session.monte_carlo.equilibration == 2)
+    bench.button("Run").click()
+    bench.wait(lambda: len(bench.session.trajectory) == 11 and bench.session.jobs.last_title == MONTE_CARLO_JOB)
+    wait_for_plot(bench.page, SWEEP)
+    bench.says("Accepted")
+    bench.says("Monte Carlo with GAP #1")
+    bench.wait(lambda: np.allclose(atom_positions(bench.page), bench.session.trajectory[-1].atoms.positions, atol=1e-4))
+    bench.button("First").click()
+    bench.wait(lambda: np.allclose(atom_positions(bench.page), bench.session.trajectory[0].atoms.positions, atol=1e-4))
+    bench.wait(lambda: bench.session.frame == 0)
+    bench.session.monte_carlo.sweeps = 100_000
+    bench.button("Run").click()
+    bench.wait(lambda: len(bench.session.trajectory) > 3 and bench.session.jobs.title == MONTE_CARLO_JOB)
+    bench.button("Cancel").first.click()
+    bench.wait(lambda: bench.session.jobs.outcome == "cancelled")
+    bench.button("Run").wait_for()
+
+
 def test_dynamics_can_be_cancelled(open_workbench):
     bench = open_workbench(fit=True)
     bench.session.dynamics.param.update(steps=100_000, every=1, repeats=1)
-    bench.open_tab("Molecular dynamics")
+    bench.open_tab("Simulation")
     bench.button("Run").click()
     bench.wait(lambda: len(bench.session.trajectory) > 3)
     bench.button("Cancel").first.click()
@@ -346,7 +376,7 @@ def test_a_saved_potential_is_opened_again_with_the_same_errors(open_workbench, 
     bench.wait(lambda: bench.session.fit.source is not None)
     bench.says("GAP silicon-gap-1")
     bench.says("Trained on 18 structures of Si from silicon")
-    bench.page.get_by_role("tab", name="Parity", selected=True).wait_for(timeout=20_000)
+    bench.page.get_by_role("tab", name="Parity", selected=True).wait_for(timeout=PATIENCE)
     wait_for_plot(bench.page, FORCE)
     assert errors.inner_text() == before
     path.write_bytes(path.read_bytes()[:500])
