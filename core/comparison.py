@@ -366,6 +366,11 @@ def _calibrations(test: Dataset, found: Prediction) -> dict[str, Calibration]:
     }
 
 
+def _recalibrations(test: Dataset, found: Prediction) -> dict[str, Calibration]:
+    scaled = {quantity: recalibrated(test, found, quantity) for quantity in _calibrations(test, found)}
+    return {quantity: one for quantity, one in scaled.items() if one is not None}
+
+
 def _check(
     models: Mapping[str, Model], train: Dataset, test: Dataset, groups: Mapping[str, Any], as_they_are: Collection[str]
 ) -> None:
