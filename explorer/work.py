@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from potscope.core.progress import Progress, part, silent
+from potscope.explorer.bases import family
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -109,7 +110,7 @@ class Fit:
     @property
     def label(self) -> str:
         """What the fit is called on the screen."""
-        return self.source.label if self.source else f"{type(self.model).__name__} #{self.number}"
+        return self.source.label if self.source else f"{family(self.model)} #{self.number}"
 
     @property
     def sets(self) -> tuple[str, str]:

@@ -81,7 +81,7 @@ class CompareView(pn.viewable.Viewer):
         self.comparing.param.watch(lambda *_: self._show(), "comparison")
         session.jobs.param.watch(lambda *_: self._offer(), ["title", "waiting"])
         session.param.watch(lambda *_: self._offer(), ["dataset", "test_fraction", "split_by"])
-        for settings in (session.model, session.descriptor, session.map_descriptor):
+        for settings in (session.model, session.base, session.descriptor, session.map_descriptor):
             settings.param.watch(lambda *_: self._offer(), ["choice", "values", "problems", "suggested"])
         self._offer()
         self._show()
