@@ -220,11 +220,11 @@ def _input_text(
     except ValueError as error:
         raise ExchangeError(str(error)) from error
     energies = zip(descriptor.species, offsets_z.tolist(), strict=True)
-    reach = max(own.cutoff for own in functions)
+    reach = np.ceil(100 * max(own.cutoff for own in functions)) / 100 + 0.01  # Å; LAMMPS refuses less than the cutoff
     factors = f"cflength {1 / LENGTHS[unit]:.12g} cfenergy {1 / ENERGIES[unit]:.12g}"
     return (
         f"# lengths in {unit}, energies in {'Hartree' if unit == 'Bohr' else 'eV'}\n"
-        f"# LAMMPS, units metal: pair_style hdnnp {reach:.12g} dir FOLDER {factors}\n"
+        f"# LAMMPS, units metal: pair_style hdnnp {reach:.2f} dir FOLDER {factors}\n"
         f"#                      pair_coeff * * {' '.join(descriptor.species)}\n"
         + lines
         + f"global_hidden_layers_short {len(hidden)}\n"

@@ -277,6 +277,15 @@ def test_functions_without_scale_are_left_out(tmp_path) -> None:
         write_n2p2(potential, tmp_path)
 
 
+def test_the_line_that_lammps_wants_is_told(tmp_path) -> None:
+    text = (write_n2p2(network(table(SALT)), tmp_path)[0] / "input.nn").read_text()
+    (line,) = [line.split() for line in text.splitlines() if "pair_style hdnnp" in line]
+    factors = {name: float(line[line.index(name) + 1]) for name in ("hdnnp", "cflength", "cfenergy")}
+    assert factors["hdnnp"] == pytest.approx(4.21)  # beyond the largest cutoff, 4.2 Å
+    assert factors["cflength"] * units.Bohr == pytest.approx(1.0, rel=1e-11)
+    assert factors["cfenergy"] * units.Hartree == pytest.approx(1.0, rel=1e-11)
+
+
 def test_a_committee_is_a_folder_for_each(tmp_path) -> None:
     potential = network(table(SALT), members=2)
     folders = write_n2p2(potential, tmp_path, "Å")
