@@ -146,7 +146,7 @@ class FitView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         stretch: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
-        controls = pn.Column(self.model, self.groups, self.base, self.descriptor, styles={"gap": "18px"}, **stretch)
+        controls = pn.Column(self.model, self.base, self.groups, self.descriptor, styles={"gap": "18px"}, **stretch)
         action = pn.Column(
             self.button,
             self.progress,
