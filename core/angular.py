@@ -3,7 +3,7 @@ r"""Real spherical harmonics of many directions at once, with their gradients, a
 With unit vectors :math:`(x, y, z)`, and :math:`c_m + i s_m = (x + i y)^m`,
 
 .. math::
-    Y_{l m} = N_{l m} Q_l^m(z)\, c_m, \qquad Y_{l,-m} = N_{l m} Q_l^m(z)\, s_m, \qquad
+    Y_{l m} = P_l^m(z)\, c_m, \qquad Y_{l,-m} = P_l^m(z)\, s_m, \qquad P_l^m = N_{l m} Q_l^m, \qquad
     N_{l m} = \sqrt{\frac{2l+1}{4\pi}\frac{(l-m)!}{(l+m)!}}\,(\sqrt2\ \text{for}\ m>0),
 
 where :math:`Q_l^m` are associated Legendre functions divided by :math:`(x^2+y^2)^{m/2}`, without the
@@ -18,6 +18,14 @@ Read as homogeneous polynomials (solid harmonics :math:`R_{lm} = r^l Y_{lm}`), t
 .. math::
     \partial_x Q_l^m = -x Q_{l-1}^{m+1}, \quad \partial_y Q_l^m = -y Q_{l-1}^{m+1}, \quad
     \partial_z Q_l^m = (l+m) Q_{l-1}^m .
+
+With the norms inside, the coefficients of `recurrence` are all that the kernels need:
+
+.. math::
+    P_l^m = A_{lm}\, z P_{l-1}^m + B_{lm} P_{l-2}^m, \qquad
+    \partial_{x,y} P_l^m = D_{lm}\,(x, y)\, P_{l-1}^{m+1}, \qquad \partial_z P_l^m = E_{lm} P_{l-1}^m .
+
+The kernels take eight directions at a time, the lanes of `simd`, in the innermost axis q of their arrays.
 
 References
 ----------
@@ -35,101 +43,117 @@ from numpy.typing import NDArray
 
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
+from potscope.core.simd import LANES, fma, load, root, splat, store
 
 
-def harmonic_norms(l_max: int) -> Array:
-    r""":math:`N_{lm}` at index :math:`l(l+1)/2 + m`, shape ((l_max + 1)(l_max + 2)/2,)."""
-    return np.array(
-        [
-            sqrt((2 * l + 1) / (4 * pi) * factorial(l - m) / factorial(l + m) * (1 if m == 0 else 2))
-            for l in range(l_max + 1)
-            for m in range(l + 1)
-        ]
-    )
+def recurrence(l_max: int) -> Array:
+    r""":math:`A, B, D, E` at row :math:`t = l(l+1)/2 + m`, shape ((l_max + 1)(l_max + 2)/2, 4).
 
-
-@kernel
-def legendre(n: int, z_p: Array, l_max: int, Q_tp: Array) -> None:
-    r""":math:`Q_l^m` of the first `n` directions at row :math:`t = l(l+1)/2 + m`."""
-    for p in range(n):
-        Q_tp[0, p] = 1.0
-    for l in range(1, l_max + 1):
-        t = l * (l + 1) // 2
-        below = t - l  # (l - 1, 0)
-        below2 = below - l + 1  # (l - 2, 0)
-        for m in range(l - 1):
-            a = (2 * l - 1) / (l - m)
-            b = (l + m - 1) / (l - m)
-            for p in range(n):
-                Q_tp[t + m, p] = a * z_p[p] * Q_tp[below + m, p] - b * Q_tp[below2 + m, p]
-        for p in range(n):
-            Q_tp[t + l - 1, p] = (2 * l - 1) * z_p[p] * Q_tp[below + l - 1, p]
-            Q_tp[t + l, p] = (2 * l - 1) * Q_tp[below + l - 1, p]
-
-
-@kernel
-def azimuthal(n: int, x_p: Array, y_p: Array, l_max: int, c_mp: Array, s_mp: Array) -> None:
-    r""":math:`c_m` and :math:`s_m` of the first `n` directions."""
-    for p in range(n):
-        c_mp[0, p] = 1.0
-        s_mp[0, p] = 0.0
-    for m in range(1, l_max + 1):
-        for p in range(n):
-            c_mp[m, p] = x_p[p] * c_mp[m - 1, p] - y_p[p] * s_mp[m - 1, p]
-            s_mp[m, p] = x_p[p] * s_mp[m - 1, p] + y_p[p] * c_mp[m - 1, p]
-
-
-@kernel
-def harmonics(n: int, l_max: int, norm_t: Array, Q_tp: Array, c_mp: Array, s_mp: Array, Y_kp: Array) -> None:
-    r""":math:`Y_{lm}` of the first `n` directions at row :math:`k = l(l+1) + m`."""
+    At m = l, where nothing is below, A is :math:`P_l^l` itself, which is constant.
+    """
+    norms = [
+        sqrt((2 * l + 1) / (4 * pi) * factorial(l - m) / factorial(l + m) * (1 if m == 0 else 2))
+        for l in range(l_max + 1)
+        for m in range(l + 1)
+    ]
+    table = np.zeros((len(norms), 4))
+    double_factorial = 1.0
     for l in range(l_max + 1):
-        t = l * (l + 1) // 2
-        k = l * (l + 1)
-        for p in range(n):
-            Y_kp[k, p] = norm_t[t] * Q_tp[t, p]
+        t, below, below2 = l * (l + 1) // 2, l * (l - 1) // 2, (l - 1) * (l - 2) // 2
+        double_factorial *= max(1, 2 * l - 1)
+        table[t + l, 0] = norms[t + l] * double_factorial
+        for m in range(l):
+            table[t + m, 0] = (2 * l - 1) / (l - m) * norms[t + m] / norms[below + m]
+            table[t + m, 3] = (l + m) * norms[t + m] / norms[below + m]
+        for m in range(l - 1):
+            table[t + m, 1] = -(l + m - 1) / (l - m) * norms[t + m] / norms[below2 + m]
+            table[t + m, 2] = -norms[t + m] / norms[below + m + 1]
+    return table
+
+
+@kernel
+def directions(first: int, count: int, D_pc: Array, u_cq: Array, r_q: Array) -> None:
+    """Unit vectors and distances of `count` pairs from `first` on; the other lanes look along z."""
+    for q in range(count):
+        u_cq[0, q] = D_pc[first + q, 0]
+        u_cq[1, q] = D_pc[first + q, 1]
+        u_cq[2, q] = D_pc[first + q, 2]
+    for q in range(count, LANES):
+        u_cq[0, q] = 0.0
+        u_cq[1, q] = 0.0
+        u_cq[2, q] = 1.0
+    x, y, z = load(u_cq, 0), load(u_cq, LANES), load(u_cq, 2 * LANES)
+    r = root(x * x + y * y + z * z)
+    store(r_q, 0, r)
+    inverse = splat(1.0) / r
+    store(u_cq, 0, x * inverse)
+    store(u_cq, LANES, y * inverse)
+    store(u_cq, 2 * LANES, z * inverse)
+
+
+@kernel
+def legendre(u_cq: Array, l_max: int, recurrence_t: Array, P_tq: Array) -> None:
+    """:math:`P_l^m`, a row each."""
+    z = load(u_cq, 2 * LANES)
+    for l in range(l_max + 1):
+        t, below, below2 = l * (l + 1) // 2, l * (l - 1) // 2, (l - 1) * (l - 2) // 2
+        store(P_tq, (t + l) * LANES, splat(recurrence_t[t + l, 0]))
+        for m in range(l):
+            value = splat(recurrence_t[t + m, 0]) * z * load(P_tq, (below + m) * LANES)
+            if m < l - 1:
+                value = fma(recurrence_t[t + m, 1], load(P_tq, (below2 + m) * LANES), value)
+            store(P_tq, (t + m) * LANES, value)
+
+
+@kernel
+def azimuthal(u_cq: Array, l_max: int, cos_mq: Array, sin_mq: Array) -> None:
+    """:math:`c_m` and :math:`s_m`, a row each."""
+    x, y = load(u_cq, 0), load(u_cq, LANES)
+    c, s = splat(1.0), splat(0.0)
+    for m in range(l_max + 1):
+        store(cos_mq, m * LANES, c)
+        store(sin_mq, m * LANES, s)
+        c, s = x * c - y * s, x * s + y * c
+
+
+@kernel
+def harmonics(l_max: int, P_tq: Array, cos_mq: Array, sin_mq: Array, Y_kq: Array) -> None:
+    """:math:`Y_{lm}` at row :math:`l(l+1) + m`."""
+    for l in range(l_max + 1):
+        t, k = l * (l + 1) // 2, l * (l + 1)
+        store(Y_kq, k * LANES, load(P_tq, t * LANES))
         for m in range(1, l + 1):
-            for p in range(n):
-                NQ = norm_t[t + m] * Q_tp[t + m, p]
-                Y_kp[k + m, p] = NQ * c_mp[m, p]
-                Y_kp[k - m, p] = NQ * s_mp[m, p]
+            P = load(P_tq, (t + m) * LANES)
+            store(Y_kq, (k + m) * LANES, P * load(cos_mq, m * LANES))
+            store(Y_kq, (k - m) * LANES, P * load(sin_mq, m * LANES))
 
 
 @kernel
 def solid_gradients(
-    n: int,
-    x_p: Array,
-    y_p: Array,
-    l_max: int,
-    norm_t: Array,
-    Q_tp: Array,
-    c_mp: Array,
-    s_mp: Array,
-    dR_ckp: Array,
+    u_cq: Array, l_max: int, recurrence_t: Array, P_tq: Array, cos_mq: Array, sin_mq: Array, dR_ckq: Array
 ) -> None:
-    r""":math:`\nabla R_{lm}` at the first `n` unit vectors, rows as in `harmonics`."""
-    for p in range(n):
-        dR_ckp[0, 0, p] = 0.0
-        dR_ckp[1, 0, p] = 0.0
-        dR_ckp[2, 0, p] = 0.0
-    for l in range(1, l_max + 1):
-        t = l * (l + 1) // 2
-        below = t - l
-        k = l * (l + 1)
+    r""":math:`\nabla R_{lm}` at the unit vectors, rows as in `harmonics`."""
+    x, y = load(u_cq, 0), load(u_cq, LANES)
+    n_k = (l_max + 1) * (l_max + 1)
+    for l in range(l_max + 1):
+        t, below, k = l * (l + 1) // 2, l * (l - 1) // 2, l * (l + 1)
         for m in range(l + 1):
-            N = norm_t[t + m]
-            for p in range(n):
-                NQ = N * Q_tp[t + m, p]
-                Nq = -N * Q_tp[below + m + 1, p] if m + 1 < l else 0.0
-                Nz = N * (l + m) * Q_tp[below + m, p] if m < l else 0.0
-                c, s = c_mp[m, p], s_mp[m, p]
-                c1, s1 = (m * c_mp[m - 1, p], m * s_mp[m - 1, p]) if m > 0 else (0.0, 0.0)
-                dR_ckp[0, k + m, p] = Nq * x_p[p] * c + NQ * c1
-                dR_ckp[1, k + m, p] = Nq * y_p[p] * c - NQ * s1
-                dR_ckp[2, k + m, p] = Nz * c
-                if m > 0:
-                    dR_ckp[0, k - m, p] = Nq * x_p[p] * s + NQ * s1
-                    dR_ckp[1, k - m, p] = Nq * y_p[p] * s + NQ * c1
-                    dR_ckp[2, k - m, p] = Nz * s
+            c, s = load(cos_mq, m * LANES), load(sin_mq, m * LANES)
+            slope, slope_z, turn_c, turn_s = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            if m < l - 1:
+                slope = splat(recurrence_t[t + m, 2]) * load(P_tq, (below + m + 1) * LANES)
+            if m < l:
+                slope_z = splat(recurrence_t[t + m, 3]) * load(P_tq, (below + m) * LANES)
+            if m > 0:
+                P = splat(float(m)) * load(P_tq, (t + m) * LANES)
+                turn_c, turn_s = P * load(cos_mq, (m - 1) * LANES), P * load(sin_mq, (m - 1) * LANES)
+            store(dR_ckq, (k + m) * LANES, slope * x * c + turn_c)
+            store(dR_ckq, (n_k + k + m) * LANES, slope * y * c - turn_s)
+            store(dR_ckq, (2 * n_k + k + m) * LANES, slope_z * c)
+            if m > 0:
+                store(dR_ckq, (k - m) * LANES, slope * x * s + turn_s)
+                store(dR_ckq, (n_k + k - m) * LANES, slope * y * s + turn_c)
+                store(dR_ckq, (2 * n_k + k - m) * LANES, slope_z * s)
 
 
 @cache

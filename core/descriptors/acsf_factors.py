@@ -1,4 +1,4 @@
-"""The factors of symmetry functions: envelopes of one distance, powers of the angle; and the neighbours they are of.
+"""The factors of symmetry functions: envelopes of one distance, powers of the angle.
 
 Axes as in `acsf_kernels`.
 """
@@ -10,66 +10,10 @@ import numpy as np
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
 from potscope.core.cutoffs import cutoff_function
+from potscope.core.descriptors.surroundings import padded
 from potscope.core.elementary import cosine_cutoffs, exponential
 
 COSINE = 1  # place in `CUTOFF_FUNCTIONS`
-PADDING = 16  # numbers that a vector loop takes at once; what is left over would run one by one
-FAR = 1e9  # Å; the distance of a neighbour that only fills up
-
-
-@kernel
-def padded(n: int) -> int:
-    """The next multiple of `PADDING`."""
-    return (n + PADDING - 1) // PADDING * PADDING
-
-
-@kernel
-def arrange(
-    start: int,
-    stop: int,
-    species_p: IntArray,
-    D_pc: Array,
-    near: float,
-    n_species: int,
-    order_q: IntArray,
-    first_b: IntArray,
-) -> None:
-    """Order the pairs of one atom by species, near ones first; ``first_b`` bounds near and far of each species."""
-    n_bins = 2 * n_species
-    for b in range(n_bins + 1):
-        first_b[b] = 0
-    for p in range(start, stop):
-        far = D_pc[p, 0] ** 2 + D_pc[p, 1] ** 2 + D_pc[p, 2] ** 2 >= near * near
-        first_b[2 * species_p[p] + far + 1] += 1
-    for b in range(n_bins):
-        first_b[b + 1] += first_b[b]
-    for p in range(start, stop):
-        far = D_pc[p, 0] ** 2 + D_pc[p, 1] ** 2 + D_pc[p, 2] ** 2 >= near * near
-        b = 2 * species_p[p] + far
-        order_q[first_b[b]] = p
-        first_b[b] += 1
-    for b in range(n_bins, 0, -1):
-        first_b[b] = first_b[b - 1]
-    first_b[0] = 0
-
-
-@kernel
-def neighbours(
-    n: int, order_q: IntArray, D_pc: Array, weight_p: Array, D_cq: Array, u_cq: Array, r_q: Array, weight_q: Array
-) -> int:
-    """Vectors, unit vectors, distances and weights of the neighbours of one atom; gives their number, padded."""
-    for q in range(n):
-        p = order_q[q]
-        x, y, z = D_pc[p, 0], D_pc[p, 1], D_pc[p, 2]
-        r = np.sqrt(x * x + y * y + z * z)
-        r_q[q] = r
-        weight_q[q] = weight_p[p]
-        D_cq[0, q], D_cq[1, q], D_cq[2, q] = x, y, z
-        u_cq[0, q], u_cq[1, q], u_cq[2, q] = x / r, y / r, z / r
-    for q in range(n, padded(n)):
-        r_q[q] = FAR
-        weight_q[q] = 0.0
-    return padded(n)
 
 
 @kernel
@@ -108,25 +52,28 @@ def envelope(
 @kernel
 def envelopes(
     n: int,
+    order_q: IntArray,
+    weight_p: Array,
     envelope_e4: Array,
     kind: int,
     fraction: float,
     r_q: Array,
-    weight_q: Array,
     fc_q: Array,
     dfc_q: Array,
     A_eq: Array,
     dA_eq: Array,
 ) -> None:
-    """All envelopes of the neighbours of one atom, times their weights."""
+    """All envelopes of the `n` neighbours of one atom, times their weights; zero for those that fill up."""
+    size = padded(n)
     for e in range(len(envelope_e4)):
         cutoff = envelope_e4[e, 3]
         if e == 0 or cutoff != envelope_e4[e - 1, 3]:
-            cutoff_values(kind, n, r_q, fraction * cutoff, cutoff, fc_q, dfc_q)
+            cutoff_values(kind, size, r_q, fraction * cutoff, cutoff, fc_q, dfc_q)
             for q in range(n):
-                fc_q[q] *= weight_q[q]
-                dfc_q[q] *= weight_q[q]
-        envelope(n, e, envelope_e4, r_q, fc_q, dfc_q, e, A_eq, dA_eq)
+                weight = weight_p[order_q[q]]
+                fc_q[q] *= weight
+                dfc_q[q] *= weight
+        envelope(size, e, envelope_e4, r_q, fc_q, dfc_q, e, A_eq, dA_eq)
 
 
 @kernel

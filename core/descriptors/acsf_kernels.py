@@ -12,17 +12,9 @@ import numpy as np
 
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
-from potscope.core.descriptors.acsf_factors import (
-    FAR,
-    arrange,
-    cutoff_values,
-    envelope,
-    envelopes,
-    neighbours,
-    padded,
-    powers,
-)
+from potscope.core.descriptors.acsf_factors import cutoff_values, envelope, envelopes, powers
 from potscope.core.descriptors.acsf_plan import Plan
+from potscope.core.descriptors.surroundings import FAR, look_around, most_neighbours, padded, room_for_neighbours
 
 TILE = 256
 
@@ -163,15 +155,16 @@ def values(
     first_factor_g, factor_x2, first_function_x, function_f2, first_power_g, power_w2 = plan[7:13]
     first_family, first_member, member_g = plan[13:]
     most = most_neighbours(start, stop, first_n)
-    order_q, first_b, D_cq, u_cq, r_q, weight_q, fc_q, dfc_q, A_eq, dA_eq = neighbour_buffers(most, plan)
+    order_q, first_b, D_cq, u_cq, r_q = room_for_neighbours(most, n_species)
+    fc_q, dfc_q, A_eq, dA_eq = envelope_buffers(most, plan)
     segment_s5, cos_t, r_t, fc_t, dfc_t, P_wt, dP_wt, B_xt, dB_xt, _ = tile_buffers(most, plan)
     n_pairs = n_species * (n_species + 1) // 2
     part_r5 = np.empty((n_pairs, 5), np.int64)
     for n in range(start, stop):
         values_nf[n] = 0.0
-        arrange(first_n[n], first_n[n + 1], species_p, D_pc, near, n_species, order_q, first_b)
-        size = neighbours(first_n[n + 1] - first_n[n], order_q, D_pc, weight_p, D_cq, u_cq, r_q, weight_q)
-        envelopes(size, envelope_e4, kind, fraction, r_q, weight_q, fc_q, dfc_q, A_eq, dA_eq)
+        begin_p, end_p = first_n[n], first_n[n + 1]
+        look_around(begin_p, end_p, species_p, D_pc, near, n_species, order_q, first_b, D_cq, u_cq, r_q)
+        envelopes(end_p - begin_p, order_q, weight_p, envelope_e4, kind, fraction, r_q, fc_q, dfc_q, A_eq, dA_eq)
         for z in range(n_species):
             row = centre_n[n] * n_species + z
             begin, end = np.uint64(first_b[2 * z]), np.uint64(first_b[2 * z + 2])
@@ -209,32 +202,10 @@ def values(
 
 
 @kernel
-def most_neighbours(start: int, stop: int, first_n: IntArray) -> int:
-    """The largest number of neighbours of an atom of the range, at least one, padded."""
-    most = 1
-    for n in range(start, stop):
-        most = max(most, first_n[n + 1] - first_n[n])
-    return padded(most)
-
-
-@kernel
-def neighbour_buffers(
-    most: int, plan: Plan
-) -> tuple[IntArray, IntArray, Array, Array, Array, Array, Array, Array, Array, Array]:
-    """Room for what `arrange`, `neighbours` and `envelopes` fill."""
+def envelope_buffers(most: int, plan: Plan) -> tuple[Array, Array, Array, Array]:
+    """Room for cutoff functions and envelopes of at most so many neighbours, and their slopes."""
     n_e = len(plan.envelope_e4)
-    return (
-        np.empty(most, np.int64),
-        np.empty(2 * plan.n_species + 1, np.int64),
-        np.empty((3, most)),
-        np.empty((3, most)),
-        np.empty(most),
-        np.empty(most),
-        np.empty(most),
-        np.empty(most),
-        np.empty((n_e, most)),
-        np.empty((n_e, most)),
-    )
+    return np.empty(most), np.empty(most), np.empty((n_e, most)), np.empty((n_e, most))
 
 
 @kernel
@@ -388,15 +359,16 @@ def adjoint(
     first_factor_g, factor_x2, first_function_x, function_f2, first_power_g, power_w2 = plan[7:13]
     first_family, first_member, member_g = plan[13:]
     most = most_neighbours(start, stop, first_n)
-    order_q, first_b, D_cq, u_cq, r_q, weight_q, fc_q, dfc_q, A_eq, dA_eq = neighbour_buffers(most, plan)
+    order_q, first_b, D_cq, u_cq, r_q = room_for_neighbours(most, n_species)
+    fc_q, dfc_q, A_eq, dA_eq = envelope_buffers(most, plan)
     segment_s5, cos_t, r_t, fc_t, dfc_t, P_wt, dP_wt, B_xt, dB_xt, slope_xt = tile_buffers(most, plan)
     S_xt, dS_xt, gradient_fxq = np.empty((1, TILE)), np.empty((1, TILE)), np.empty((1, 4, most))
     n_pairs = n_species * (n_species + 1) // 2
     part_r5 = np.empty((n_pairs, 5), np.int64)
     for n in range(start, stop):
-        arrange(first_n[n], first_n[n + 1], species_p, D_pc, near, n_species, order_q, first_b)
-        size = neighbours(first_n[n + 1] - first_n[n], order_q, D_pc, weight_p, D_cq, u_cq, r_q, weight_q)
-        envelopes(size, envelope_e4, kind, fraction, r_q, weight_q, fc_q, dfc_q, A_eq, dA_eq)
+        begin_p, end_p = first_n[n], first_n[n + 1]
+        size = look_around(begin_p, end_p, species_p, D_pc, near, n_species, order_q, first_b, D_cq, u_cq, r_q)
+        envelopes(end_p - begin_p, order_q, weight_p, envelope_e4, kind, fraction, r_q, fc_q, dfc_q, A_eq, dA_eq)
         clear(size, 4, gradient_fxq[0])
         for z in range(n_species):
             row = centre_n[n] * n_species + z
@@ -431,7 +403,7 @@ def adjoint(
                     tile_slopes(segment_s5, s, stop_s, e, A_eq, dA_eq, 0, S_xt, dS_xt, B_xt, dB_xt, slope_xt)
                 scatter(segment_s5, s, stop_s, slope_xt, u_cq, r_q, cos_t, r_t, 0, gradient_fxq)
                 s = stop_s
-        for q in range(first_n[n + 1] - first_n[n]):
+        for q in range(end_p - begin_p):
             for c in range(3):
                 dE_dD_pc[order_q[q], c] = gradient_fxq[0, 0, q] * u_cq[c, q] + gradient_fxq[0, c + 1, q]
 
@@ -455,15 +427,16 @@ def jacobian(
     first_factor_g, factor_x2, first_function_x, function_f2, first_power_g, power_w2 = plan[7:13]
     first_family, first_member, member_g = plan[13:]
     most = most_neighbours(start, stop, first_n)
-    order_q, first_b, D_cq, u_cq, r_q, weight_q, fc_q, dfc_q, A_eq, dA_eq = neighbour_buffers(most, plan)
+    order_q, first_b, D_cq, u_cq, r_q = room_for_neighbours(most, n_species)
+    fc_q, dfc_q, A_eq, dA_eq = envelope_buffers(most, plan)
     segment_s5, cos_t, r_t, fc_t, dfc_t, P_wt, dP_wt, B_xt, dB_xt, slope_xt = tile_buffers(most, plan)
     gradient_fxq = np.empty((n_functions, 4, most))
     n_pairs = n_species * (n_species + 1) // 2
     part_r5 = np.empty((n_pairs, 5), np.int64)
     for n in range(start, stop):
-        arrange(first_n[n], first_n[n + 1], species_p, D_pc, near, n_species, order_q, first_b)
-        size = neighbours(first_n[n + 1] - first_n[n], order_q, D_pc, weight_p, D_cq, u_cq, r_q, weight_q)
-        envelopes(size, envelope_e4, kind, fraction, r_q, weight_q, fc_q, dfc_q, A_eq, dA_eq)
+        begin_p, end_p = first_n[n], first_n[n + 1]
+        look_around(begin_p, end_p, species_p, D_pc, near, n_species, order_q, first_b, D_cq, u_cq, r_q)
+        envelopes(end_p - begin_p, order_q, weight_p, envelope_e4, kind, fraction, r_q, fc_q, dfc_q, A_eq, dA_eq)
         gradient_fxq[:] = 0.0
         for z in range(n_species):
             row = centre_n[n] * n_species + z
@@ -500,7 +473,7 @@ def jacobian(
                             )
                             scatter(segment_s5, begin_s, end_s, slope_xt, u_cq, r_q, cos_t, r_t, column, gradient_fxq)
                 s = stop_s
-        for q in range(first_n[n + 1] - first_n[n]):
+        for q in range(end_p - begin_p):
             for c in range(3):
                 for f in range(n_functions):
                     J_pcf[order_q[q], c, f] = gradient_fxq[f, 0, q] * u_cq[c, q] + gradient_fxq[f, c + 1, q]

@@ -12,10 +12,11 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from potscope.core._types import Array, IntArray
-from potscope.core.angular import coupling, harmonic_norms
+from potscope.core.angular import coupling, recurrence
 from potscope.core.compiled import over_atoms
 from potscope.core.descriptors import so3_kernels
 from potscope.core.descriptors.base import LocalDescriptor
+from potscope.core.descriptors.so3_kernels import Projection
 from potscope.core.features import Features
 from potscope.core.hyperparameters import hyperparameter
 from potscope.core.pairs import Pairs
@@ -220,17 +221,11 @@ class _Density:
 
     def __init__(self, descriptor: SphereDescriptor, pairs: Pairs) -> None:
         self.pairs = pairs
-        species_p = descriptor.species_of(pairs.numbers_n)[pairs.j_p]
         self.arguments = (
             pairs.first_n,
-            species_p,
-            np.ones(len(species_p)),
+            descriptor.species_of(pairs.numbers_n)[pairs.j_p],
             pairs.D_pc,
-            RADIAL.index(descriptor.radial),
-            radial_table(descriptor.radial, descriptor.n_max, descriptor.cutoff),
-            descriptor.cutoff,
-            descriptor.l_max,
-            harmonic_norms(descriptor.l_max),
+            _projection(descriptor),
         )
         n_k = (descriptor.l_max + 1) ** 2
         self.c_nzka = np.empty((pairs.n_atoms, len(descriptor.species), n_k, descriptor.n_max))
@@ -240,6 +235,18 @@ class _Density:
         dE_dD_pc = np.empty_like(self.pairs.D_pc)
         over_atoms(so3_kernels.adjoint, self.pairs.n_atoms, *self.arguments, h_nzka, dE_dD_pc)
         return dE_dD_pc
+
+
+@lru_cache(maxsize=64)
+def _projection(descriptor: SphereDescriptor) -> Projection:
+    return Projection(
+        kind=RADIAL.index(descriptor.radial),
+        table_ab=radial_table(descriptor.radial, descriptor.n_max, descriptor.cutoff),
+        cutoff=descriptor.cutoff,
+        l_max=descriptor.l_max,
+        recurrence_t=recurrence(descriptor.l_max),
+        n_species=len(descriptor.species),
+    )
 
 
 @lru_cache(maxsize=64)

@@ -7,27 +7,90 @@ species after species. Bounds that come from arrays are unsigned, so that loops 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from potscope.core._types import Array, IntArray
 from potscope.core.angular import azimuthal, harmonics, legendre, solid_gradients
 from potscope.core.compiled import kernel
-from potscope.core.descriptors.acsf_factors import FAR, arrange, neighbours, padded
+from potscope.core.descriptors.surroundings import (
+    FAR,
+    look_around,
+    most_neighbours,
+    room_for_neighbours,
+)
 from potscope.core.elementary import cosine_cutoffs, exponential
+from potscope.core.simd import LANES, load, store
 
 POLYNOMIAL, GAUSSIAN = 0, 1
 SIDE_BY_SIDE = 8  # atoms whose products are taken at once
 
 
+class Projection(NamedTuple):
+    """What the kernels know of the projected density.
+
+    Attributes
+    ----------
+    kind, table_ab, cutoff
+        Of the radial channels, see `radial_channels`; the cutoff in Å.
+    l_max, recurrence_t
+        Highest angular momentum, and `angular.recurrence` up to it.
+    n_species
+        Number of species.
+    """
+
+    kind: int
+    table_ab: Array
+    cutoff: float
+    l_max: int
+    recurrence_t: Array
+    n_species: int
+
+
+class Room(NamedTuple):
+    """What there is of each neighbour of one atom.
+
+    Attributes
+    ----------
+    order_q, first_b, D_cq, u_cq, r_q
+        See `look_around`.
+    fc_q, dfc_q, g_aq, dg_aq
+        Cutoff function and radial channels, and their derivatives by the distance.
+    Y_kq, dR_ckq
+        Harmonics, and gradients of the solid harmonics at the unit vector.
+    u_c8, P_t8, cos_m8, sin_m8, Y_k8, dR_ck8
+        Of eight neighbours at a time, see `angular`.
+    """
+
+    order_q: IntArray
+    first_b: IntArray
+    D_cq: Array
+    u_cq: Array
+    r_q: Array
+    fc_q: Array
+    dfc_q: Array
+    g_aq: Array
+    dg_aq: Array
+    Y_kq: Array
+    dR_ckq: Array
+    u_c8: Array
+    P_t8: Array
+    cos_m8: Array
+    sin_m8: Array
+    Y_k8: Array
+    dR_ck8: Array
+
+
 @kernel
-def radial_channels(
-    n: int, r_q: Array, kind: int, table_ab: Array, cutoff: float, fc_q: Array, dfc_q: Array, g_aq: Array, dg_aq: Array
-) -> None:
-    r"""Radial channels of the first `n` distances, and their derivatives.
+def radial_channels(n: int, projection: Projection, room: Room) -> None:
+    r"""Radial channels of the first `n` neighbours, and their derivatives by the distance.
 
     Rows of the table are, for polynomials, the coefficients of :math:`(r_c - r)^3, (r_c - r)^4, \dots`; for Gaussians
     the centre and :math:`1/(2\Delta^2)`.
     """
+    kind, table_ab, cutoff, r_q = projection.kind, projection.table_ab, projection.cutoff, room.r_q
+    fc_q, dfc_q, g_aq, dg_aq = room.fc_q, room.dfc_q, room.g_aq, room.dg_aq
     n_max, n_powers = table_ab.shape
     if kind == GAUSSIAN:
         cosine_cutoffs(n, r_q, 0.0, cutoff, fc_q, dfc_q)
@@ -56,67 +119,60 @@ def radial_channels(
 
 
 @kernel
-def most_neighbours(start: int, stop: int, first_n: IntArray) -> int:
-    """The largest number of neighbours of an atom of the range, padded; one lot at least."""
-    most = 1
-    for n in range(start, stop):
-        most = max(most, first_n[n + 1] - first_n[n])
-    return padded(most)
-
-
-@kernel
-def neighbour_buffers(
-    most: int, n_species: int, n_max: int
-) -> tuple[IntArray, IntArray, Array, Array, Array, Array, Array, Array, Array, Array]:
-    """Room for the order of the neighbours, bounds, vectors, distances, weights, cutoffs and radial channels."""
-    return (
-        np.empty(most, np.int64),
-        np.empty(2 * n_species + 1, np.int64),
-        np.empty((3, most)),
-        np.empty((3, most)),
-        np.empty(most),
-        np.empty(most),
-        np.empty(most),
-        np.empty(most),
-        np.empty((n_max, most)),
-        np.empty((n_max, most)),
+def room_for(start: int, stop: int, first_n: IntArray, projection: Projection) -> Room:
+    """Room for the neighbours of any of a range of atoms."""
+    most, n_max, l_max = most_neighbours(start, stop, first_n), len(projection.table_ab), projection.l_max
+    order_q, first_b, D_cq, u_cq, r_q = room_for_neighbours(most, projection.n_species)
+    n_k = (l_max + 1) ** 2
+    return Room(
+        order_q,
+        first_b,
+        D_cq,
+        u_cq,
+        r_q,
+        fc_q=np.empty(most),
+        dfc_q=np.empty(most),
+        g_aq=np.empty((n_max, most)),
+        dg_aq=np.empty((n_max, most)),
+        Y_kq=np.empty((n_k, most)),
+        dR_ckq=np.empty((3, n_k, most)),
+        u_c8=np.empty((3, LANES)),
+        P_t8=np.empty(((l_max + 1) * (l_max + 2) // 2, LANES)),
+        cos_m8=np.empty((l_max + 1, LANES)),
+        sin_m8=np.empty((l_max + 1, LANES)),
+        Y_k8=np.empty((n_k, LANES)),
+        dR_ck8=np.empty((3, n_k, LANES)),
     )
 
 
 @kernel
-def angular_buffers(most: int, l_max: int) -> tuple[Array, Array, Array, Array, Array]:
-    """Room for Legendre functions, cosines and sines of the azimuth, harmonics and their gradients."""
-    n_t, n_k = (l_max + 1) * (l_max + 2) // 2, (l_max + 1) ** 2
-    return (
-        np.empty((n_t, most)),
-        np.empty((l_max + 1, most)),
-        np.empty((l_max + 1, most)),
-        np.empty((n_k, most)),
-        np.empty((3, n_k, most)),
-    )
+def copy_lanes(rows: int, source: Array, target: Array, width: int, q: int) -> None:
+    """Put rows of eight into the columns of longer rows from q on."""
+    for row in range(rows):
+        store(target, row * width + q, load(source, row * LANES))
 
 
 @kernel
-def look_around(
-    start: int,
-    stop: int,
-    species_p: IntArray,
-    weight_p: Array,
-    D_pc: Array,
-    n_species: int,
-    order_q: IntArray,
-    first_b: IntArray,
-    D_cq: Array,
-    u_cq: Array,
-    r_q: Array,
-    weight_q: Array,
-) -> int:
-    """Neighbours of one atom by species; gives their number, padded with some that are too far to count."""
-    arrange(start, stop, species_p, D_pc, FAR, n_species, order_q, first_b)
-    size = neighbours(stop - start, order_q, D_pc, weight_p, D_cq, u_cq, r_q, weight_q)
-    for q in range(stop - start, size):
-        u_cq[0, q], u_cq[1, q], u_cq[2, q] = 0.0, 0.0, 1.0
-    return size
+def project(
+    start: int, stop: int, species_p: IntArray, D_pc: Array, projection: Projection, gradients: bool, room: Room
+) -> None:
+    """Radial channels and harmonics of the neighbours of one atom, and gradients where they are asked for."""
+    l_max, n_k, recurrence_t = projection.l_max, (projection.l_max + 1) ** 2, projection.recurrence_t
+    order_q, first_b, D_cq, u_cq, r_q = room.order_q, room.first_b, room.D_cq, room.u_cq, room.r_q
+    u_c8, P_t8, cos_m8, sin_m8, Y_k8, dR_ck8 = room.u_c8, room.P_t8, room.cos_m8, room.sin_m8, room.Y_k8, room.dR_ck8
+    Y_kq, dR_ckq, width = room.Y_kq, room.dR_ckq, len(r_q)
+    size = look_around(start, stop, species_p, D_pc, FAR, projection.n_species, order_q, first_b, D_cq, u_cq, r_q)
+    for q in range(0, size, LANES):
+        for c in range(3):
+            store(u_c8, c * LANES, load(u_cq, c * width + q))
+        legendre(u_c8, l_max, recurrence_t, P_t8)
+        azimuthal(u_c8, l_max, cos_m8, sin_m8)
+        harmonics(l_max, P_t8, cos_m8, sin_m8, Y_k8)
+        copy_lanes(n_k, Y_k8, Y_kq, width, q)
+        if gradients:
+            solid_gradients(u_c8, l_max, recurrence_t, P_t8, cos_m8, sin_m8, dR_ck8)
+            copy_lanes(3 * n_k, dR_ck8, dR_ckq, width, q)
+    radial_channels(size, projection, room)
 
 
 @kernel
@@ -125,39 +181,16 @@ def density(
     stop: int,
     first_n: IntArray,
     species_p: IntArray,
-    weight_p: Array,
     D_pc: Array,
-    kind: int,
-    table_ab: Array,
-    cutoff: float,
-    l_max: int,
-    norm_t: Array,
+    projection: Projection,
     c_nzka: Array,
 ) -> None:
     r"""Coefficients :math:`c^z_{nlm} = \sum_{j \in z} g_n(r_{ij}) Y_{lm}(\hat{\mathbf r}_{ij})` of a range of atoms."""
     n_species, n_k, n_max = c_nzka.shape[1], c_nzka.shape[2], c_nzka.shape[3]
-    most = most_neighbours(start, stop, first_n)
-    order_q, first_b, D_cq, u_cq, r_q, weight_q, fc_q, dfc_q, g_aq, dg_aq = neighbour_buffers(most, n_species, n_max)
-    Q_tq, cos_mq, sin_mq, Y_kq, _ = angular_buffers(most, l_max)
+    room = room_for(start, stop, first_n, projection)
+    first_b, Y_kq, g_aq = room.first_b, room.Y_kq, room.g_aq
     for n in range(start, stop):
-        size = look_around(
-            first_n[n],
-            first_n[n + 1],
-            species_p,
-            weight_p,
-            D_pc,
-            n_species,
-            order_q,
-            first_b,
-            D_cq,
-            u_cq,
-            r_q,
-            weight_q,
-        )
-        legendre(size, u_cq[2], l_max, Q_tq)
-        azimuthal(size, u_cq[0], u_cq[1], l_max, cos_mq, sin_mq)
-        harmonics(size, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
-        radial_channels(size, r_q, kind, table_ab, cutoff, fc_q, dfc_q, g_aq, dg_aq)
+        project(first_n[n], first_n[n + 1], species_p, D_pc, projection, False, room)
         for z in range(n_species):
             begin, end = np.uint64(first_b[2 * z]), np.uint64(first_b[2 * z + 2])
             for k in range(n_k):
@@ -284,13 +317,8 @@ def adjoint(
     stop: int,
     first_n: IntArray,
     species_p: IntArray,
-    weight_p: Array,
     D_pc: Array,
-    kind: int,
-    table_ab: Array,
-    cutoff: float,
-    l_max: int,
-    norm_t: Array,
+    projection: Projection,
     h_nzka: Array,
     dE_dD_pc: Array,
 ) -> None:
@@ -303,37 +331,20 @@ def adjoint(
         + \frac1r \sum_k T_k \nabla R_k(\hat{\mathbf u})
     """
     n_species, n_max = h_nzka.shape[1], h_nzka.shape[3]
-    most = most_neighbours(start, stop, first_n)
-    order_q, first_b, D_cq, u_cq, r_q, weight_q, fc_q, dfc_q, g_aq, dg_aq = neighbour_buffers(most, n_species, n_max)
-    Q_tq, cos_mq, sin_mq, Y_kq, dR_ckq = angular_buffers(most, l_max)
+    room = room_for(start, stop, first_n, projection)
+    order_q, first_b, u_cq, r_q = room.order_q, room.first_b, room.u_cq, room.r_q
+    Y_kq, dR_ckq, g_aq, dg_aq = room.Y_kq, room.dR_ckq, room.g_aq, room.dg_aq
+    most = len(r_q)
     T_q, dT_q, along_q, across_cq = np.empty(most), np.empty(most), np.empty(most), np.empty((3, most))
     for n in range(start, stop):
-        size = look_around(
-            first_n[n],
-            first_n[n + 1],
-            species_p,
-            weight_p,
-            D_pc,
-            n_species,
-            order_q,
-            first_b,
-            D_cq,
-            u_cq,
-            r_q,
-            weight_q,
-        )
-        legendre(size, u_cq[2], l_max, Q_tq)
-        azimuthal(size, u_cq[0], u_cq[1], l_max, cos_mq, sin_mq)
-        harmonics(size, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
-        solid_gradients(size, u_cq[0], u_cq[1], l_max, norm_t, Q_tq, cos_mq, sin_mq, dR_ckq)
-        radial_channels(size, r_q, kind, table_ab, cutoff, fc_q, dfc_q, g_aq, dg_aq)
+        project(first_n[n], first_n[n + 1], species_p, D_pc, projection, True, room)
         along_q[:] = 0.0
         across_cq[:] = 0.0
         for z in range(n_species):
             begin, end = np.uint64(first_b[2 * z]), np.uint64(first_b[2 * z + 2])
             if begin == end:
                 continue
-            for l in range(l_max + 1):
+            for l in range(projection.l_max + 1):
                 for k in range(l * l, (l + 1) * (l + 1)):
                     for q in range(begin, end):
                         T_q[q] = 0.0
@@ -355,54 +366,20 @@ def adjoint(
 
 @kernel
 def density_jacobian(
-    start: int,
-    stop: int,
-    first_n: IntArray,
-    species_p: IntArray,
-    weight_p: Array,
-    D_pc: Array,
-    kind: int,
-    table_ab: Array,
-    cutoff: float,
-    l_max: int,
-    norm_t: Array,
-    n_species: int,
-    offset: int,
-    dc_pcka: Array,
+    start: int, stop: int, species_p: IntArray, D_pc: Array, projection: Projection, room: Room, dc_pcka: Array
 ) -> None:
-    r""":math:`\partial c^z_{nlm}/\partial\mathbf D_p` for the species z of the pair; row 0 is the pair `offset`."""
-    n_max = table_ab.shape[0]
-    most = most_neighbours(start, stop, first_n)
-    order_q, first_b, D_cq, u_cq, r_q, weight_q, fc_q, dfc_q, g_aq, dg_aq = neighbour_buffers(most, n_species, n_max)
-    Q_tq, cos_mq, sin_mq, Y_kq, dR_ckq = angular_buffers(most, l_max)
-    for n in range(start, stop):
-        size = look_around(
-            first_n[n],
-            first_n[n + 1],
-            species_p,
-            weight_p,
-            D_pc,
-            n_species,
-            order_q,
-            first_b,
-            D_cq,
-            u_cq,
-            r_q,
-            weight_q,
-        )
-        legendre(size, u_cq[2], l_max, Q_tq)
-        azimuthal(size, u_cq[0], u_cq[1], l_max, cos_mq, sin_mq)
-        harmonics(size, l_max, norm_t, Q_tq, cos_mq, sin_mq, Y_kq)
-        solid_gradients(size, u_cq[0], u_cq[1], l_max, norm_t, Q_tq, cos_mq, sin_mq, dR_ckq)
-        radial_channels(size, r_q, kind, table_ab, cutoff, fc_q, dfc_q, g_aq, dg_aq)
-        for q in range(first_n[n + 1] - first_n[n]):
-            p = order_q[q] - offset
-            for c in range(3):
-                for l in range(l_max + 1):
-                    for k in range(l * l, (l + 1) * (l + 1)):
-                        dY = (dR_ckq[c, k, q] - l * Y_kq[k, q] * u_cq[c, q]) / r_q[q]
-                        for a in range(n_max):
-                            dc_pcka[p, c, k, a] = dg_aq[a, q] * u_cq[c, q] * Y_kq[k, q] + g_aq[a, q] * dY
+    r""":math:`\partial c^z_{nlm}/\partial\mathbf D_p` of one atom, z the species of the pair; row 0 is pair `start`."""
+    project(start, stop, species_p, D_pc, projection, True, room)
+    order_q, u_cq, r_q = room.order_q, room.u_cq, room.r_q
+    Y_kq, dR_ckq, g_aq, dg_aq = room.Y_kq, room.dR_ckq, room.g_aq, room.dg_aq
+    for q in range(stop - start):
+        row = order_q[q] - start
+        for c in range(3):
+            for l in range(projection.l_max + 1):
+                for k in range(l * l, (l + 1) * (l + 1)):
+                    dY = (dR_ckq[c, k, q] - l * Y_kq[k, q] * u_cq[c, q]) / r_q[q]
+                    for a in range(len(g_aq)):
+                        dc_pcka[row, c, k, a] = dg_aq[a, q] * u_cq[c, q] * Y_kq[k, q] + g_aq[a, q] * dY
 
 
 @kernel
@@ -411,38 +388,18 @@ def power_jacobian(
     stop: int,
     first_n: IntArray,
     species_p: IntArray,
-    weight_p: Array,
     D_pc: Array,
-    kind: int,
-    table_ab: Array,
-    cutoff: float,
-    l_max: int,
-    norm_t: Array,
+    projection: Projection,
     c_nzka: Array,
     J_pcf: Array,
 ) -> None:
     r""":math:`\partial p_i/\partial\mathbf D_p`; a neighbour moves only what has its species in it."""
     n_species, n_k, n_max = c_nzka.shape[1], c_nzka.shape[2], c_nzka.shape[3]
-    most = most_neighbours(start, stop, first_n)
-    dc_pcka = np.empty((most, 3, n_k, n_max))
+    room = room_for(start, stop, first_n, projection)
+    dc_pcka = np.empty((len(room.order_q), 3, n_k, n_max))
     for n in range(start, stop):
         offset = first_n[n]
-        density_jacobian(
-            n,
-            n + 1,
-            first_n,
-            species_p,
-            weight_p,
-            D_pc,
-            kind,
-            table_ab,
-            cutoff,
-            l_max,
-            norm_t,
-            n_species,
-            offset,
-            dc_pcka,
-        )
+        density_jacobian(first_n[n], first_n[n + 1], species_p, D_pc, projection, room, dc_pcka)
         for p in range(first_n[n], first_n[n + 1]):
             own = species_p[p]
             for c in range(3):
@@ -451,7 +408,7 @@ def power_jacobian(
                     for w in range(z, n_species):
                         factor = (2.0 if z == w else 1.0) if own in (z, w) else 0.0
                         other = w if z == own else z
-                        for l in range(l_max + 1):
+                        for l in range(projection.l_max + 1):
                             for a in range(n_max):
                                 total = 0.0
                                 for k in range(l * l, (l + 1) * (l + 1)):
@@ -496,13 +453,8 @@ def bispectrum_jacobian(
     stop: int,
     first_n: IntArray,
     species_p: IntArray,
-    weight_p: Array,
     D_pc: Array,
-    kind: int,
-    table_ab: Array,
-    cutoff: float,
-    l_max: int,
-    norm_t: Array,
+    projection: Projection,
     c_nzka: Array,
     product_t8: IntArray,
     k_i3: IntArray,
@@ -511,26 +463,11 @@ def bispectrum_jacobian(
 ) -> None:
     r""":math:`\partial b_i/\partial\mathbf D_p`; a neighbour moves only what has its species in it."""
     n_species, n_k, n_max = c_nzka.shape[1], c_nzka.shape[2], c_nzka.shape[3]
-    most = most_neighbours(start, stop, first_n)
-    dc_pcka, M_ka = np.empty((most, 3, n_k, n_max)), np.empty((n_k, n_max))
+    room = room_for(start, stop, first_n, projection)
+    dc_pcka, M_ka = np.empty((len(room.order_q), 3, n_k, n_max)), np.empty((n_k, n_max))
     for n in range(start, stop):
         offset = first_n[n]
-        density_jacobian(
-            n,
-            n + 1,
-            first_n,
-            species_p,
-            weight_p,
-            D_pc,
-            kind,
-            table_ab,
-            cutoff,
-            l_max,
-            norm_t,
-            n_species,
-            offset,
-            dc_pcka,
-        )
+        density_jacobian(first_n[n], first_n[n + 1], species_p, D_pc, projection, room, dc_pcka)
         J_pcf[first_n[n] : first_n[n + 1]] = 0.0
         for own in range(n_species):
             for t in range(len(product_t8)):

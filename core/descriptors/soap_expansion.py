@@ -11,10 +11,10 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from potscope.core._types import Array, IntArray
+from potscope.core.angular import recurrence
 from potscope.core.compiled import over_atoms
 from potscope.core.cutoffs import CUTOFF_FUNCTIONS
 from potscope.core.descriptors import soap_kernels, soap_spectrum
-from potscope.core.descriptors.soap_angular import recurrence
 from potscope.core.descriptors.soap_kernels import Expansion
 from potscope.core.hyperparameters import Declared, hyperparameter
 from potscope.core.pairs import Pairs

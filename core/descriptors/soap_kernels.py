@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from potscope.core._types import Array, IntArray
+from potscope.core.angular import azimuthal, directions, harmonics, legendre, solid_gradients
 from potscope.core.compiled import kernel
 from potscope.core.cutoffs import cutoff_function
-from potscope.core.descriptors.soap_angular import azimuthal, directions, harmonics, legendre, solid_gradients
 from potscope.core.radial import interval
 from potscope.core.simd import LANES, fma, load, splat, store, total
 from potscope.core.weighting import weighting_function
@@ -33,7 +33,7 @@ class Expansion(NamedTuple):
     weighting
         Kind, c, d, m and r₀ of `weighting_function`.
     recurrence_t
-        See `soap_angular.recurrence`.
+        See `angular.recurrence`.
     self_a
         What an atom adds to its own density.
     l_max, n_max, n_pad

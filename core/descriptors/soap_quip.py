@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from potscope.core._types import Array, IntArray
+from potscope.core.angular import recurrence
 from potscope.core.cutoffs import CUTOFF_FUNCTIONS
 from potscope.core.descriptors.base import LocalDescriptor
-from potscope.core.descriptors.soap_angular import recurrence
 from potscope.core.descriptors.soap_expansion import Density, Tables, channel_pairs
 from potscope.core.descriptors.soap_kernels import Expansion
 from potscope.core.features import Features

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from potscope.core._types import Array, IntArray
+from potscope.core.angular import azimuthal, directions, harmonics, legendre, solid_gradients
 from potscope.core.compiled import kernel
-from potscope.core.descriptors.soap_angular import azimuthal, directions, harmonics, legendre, solid_gradients
 from potscope.core.descriptors.soap_kernels import (
     Expansion,
     angular_buffers,

@@ -11,10 +11,8 @@ import pytest
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 from scipy.integrate import quad
-from scipy.special import sph_harm_y
 
 from potscope.core import compiled
-from potscope.core.angular import azimuthal, harmonic_norms, harmonics, legendre
 from potscope.core.descriptors import SOAP, CoulombMatrix
 from potscope.core.kernels import (
     average_kernel,
@@ -73,25 +71,6 @@ def test_impossible_cells_are_refused(atoms, message) -> None:
         Pairs.from_structures(atoms, 3.0)
     with pytest.raises(ValueError, match="`cutoff`"):
         Pairs.from_structures(SYSTEMS["diamond"], -1.0)
-
-
-def test_spherical_harmonics_are_those_of_scipy() -> None:
-    l_max, n = 7, 40
-    u = np.random.default_rng(0).normal(size=(n, 3))
-    u /= np.linalg.norm(u, axis=1)[:, None]
-    x, y, z = np.ascontiguousarray(u.T)
-    norms = harmonic_norms(l_max)
-    Q, c, s = np.empty((len(norms), n)), np.empty((l_max + 1, n)), np.empty((l_max + 1, n))
-    Y = np.empty(((l_max + 1) ** 2, n))
-    legendre(n, z, l_max, Q)
-    azimuthal(n, x, y, l_max, c, s)
-    harmonics(n, l_max, norms, Q, c, s, Y)
-    for l in range(l_max + 1):
-        for m in range(-l, l + 1):
-            complex_Y = sph_harm_y(l, abs(m), np.arccos(z), np.arctan2(y, x))
-            real = complex_Y.real if m >= 0 else complex_Y.imag
-            expected = real * (1 if m == 0 else np.sqrt(2) * (-1) ** m)
-            np.testing.assert_allclose(Y[l * (l + 1) + m], expected, atol=1e-12)
 
 
 def test_radial_functions_are_orthonormal() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import eval_legendre, sph_harm_y
 
-from potscope.core.angular import azimuthal, clebsch_gordan, coupling, harmonic_norms, harmonics, legendre, to_complex
+from potscope.core.angular import azimuthal, clebsch_gordan, coupling, harmonics, legendre, recurrence, to_complex
 from potscope.core.descriptors import BispectrumSO3, PowerSpectrumSO3
 from potscope.core.descriptors.so3 import radial_table
 from potscope.core.pairs import Pairs
@@ -125,14 +125,38 @@ def test_clebsch_gordan_coefficients_couple_harmonics() -> None:
         assert total == pytest.approx(product, abs=1e-14)
 
 
+def real_harmonics(u_cq: np.ndarray, l_max: int) -> np.ndarray:
+    """Of eight directions, rows as in `harmonics`."""
+    P_tq, cos_mq, sin_mq = (
+        np.empty(((l_max + 1) * (l_max + 2) // 2, 8)),
+        np.empty((l_max + 1, 8)),
+        np.empty((l_max + 1, 8)),
+    )
+    Y_kq = np.empty(((l_max + 1) ** 2, 8))
+    legendre(u_cq, l_max, recurrence(l_max), P_tq)
+    azimuthal(u_cq, l_max, cos_mq, sin_mq)
+    harmonics(l_max, P_tq, cos_mq, sin_mq, Y_kq)
+    return Y_kq
+
+
+def test_spherical_harmonics_are_those_of_scipy() -> None:
+    l_max = 7
+    u_cq = np.random.default_rng(0).normal(size=(3, 8))
+    u_cq /= np.linalg.norm(u_cq, axis=0)
+    x, y, z = u_cq
+    Y_kq = real_harmonics(u_cq, l_max)
+    for l in range(l_max + 1):
+        for m in range(-l, l + 1):
+            complex_Y = sph_harm_y(l, abs(m), np.arccos(z), np.arctan2(y, x))
+            real = complex_Y.real if m >= 0 else complex_Y.imag
+            expected = real * (1 if m == 0 else np.sqrt(2) * (-1) ** m)
+            np.testing.assert_allclose(Y_kq[l * (l + 1) + m], expected, atol=1e-12)
+
+
 def test_real_harmonics_become_those_of_scipy() -> None:
     theta, phi, l_max = 0.7, 2.1, 6
-    x, y, z = np.array([[np.sin(theta) * np.cos(phi)], [np.sin(theta) * np.sin(phi)], [np.cos(theta)]])
-    Q, c, s = np.empty(((l_max + 1) * (l_max + 2) // 2, 1)), np.empty((l_max + 1, 1)), np.empty((l_max + 1, 1))
-    Y = np.empty(((l_max + 1) ** 2, 1))
-    legendre(1, z, l_max, Q)
-    azimuthal(1, x, y, l_max, c, s)
-    harmonics(1, l_max, harmonic_norms(l_max), Q, c, s, Y)
+    u_c = np.array([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)])
+    Y = real_harmonics(np.repeat(u_c[:, None], 8, axis=1), l_max)
     for l in range(l_max + 1):
         expected = [sph_harm_y(l, m, theta, phi) for m in range(-l, l + 1)]
         np.testing.assert_allclose(to_complex(l) @ Y[l * l : (l + 1) ** 2, 0], expected, atol=1e-14)
