@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from potscope.core import Dataset
+    from potscope.explorer.opened import Opened
 
 DEFAULT_PORT = 5006
 MOST_MESSAGE_BYTES = 600 * 1024**2
@@ -57,6 +58,9 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--energies", metavar="FILE", help="energies of the structures: one a line, or a name and a number"
     )
+    arguments.add_argument(
+        "--potential", metavar="FILE", help="a saved potential (.potscope) to look at the structures with"
+    )
     arguments.add_argument("--port", type=int, default=DEFAULT_PORT, help="port to serve on (default: %(default)s)")
     arguments.add_argument(
         "--address", default="localhost", help="address to serve on (default: %(default)s, reachable from here alone)"
@@ -86,10 +90,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_port(asked.address, asked.port)
         keys = {name: value for name in READ_OPTIONS if (value := getattr(asked, name)) is not None}
         dataset = read(asked.files, keys) if asked.files else None
+        potential = None if asked.potential is None else read_potential(asked.potential)
     except Refused as refused:
         sys.stderr.write(f"potscope: error: {refused}\n")
         return 2
-    serve(dataset, asked.files, keys, asked.port, asked.address, asked.show)
+    serve(dataset, asked.files, keys, potential, asked.port, asked.address, asked.show)
     return 0
 
 
@@ -124,6 +129,16 @@ def read(files: Sequence[str], keys: Mapping[str, str]) -> Dataset:
         raise Refused(message if named else f"{', '.join(files)}: {message}") from None
 
 
+def read_potential(file: str) -> Opened:
+    """Read a saved potential, or say in one line why it cannot be read."""
+    from potscope.explorer.opened import Opened
+
+    try:
+        return Opened.read(file)
+    except (OSError, ValueError) as error:
+        raise Refused(f"--potential: {' '.join(str(error).split())}") from None
+
+
 def origins(address: str, port: int) -> list[str]:
     """Where pages may come from that talk to this server: its own addresses and no others."""
     hosts = {"localhost", "127.0.0.1"} if address in ("localhost", "127.0.0.1", *ANY_ADDRESS) else {address}
@@ -135,7 +150,13 @@ def origins(address: str, port: int) -> list[str]:
 
 
 def serve(
-    dataset: Dataset | None, files: Sequence[str], keys: Mapping[str, str], port: int, address: str, show: bool
+    dataset: Dataset | None,
+    files: Sequence[str],
+    keys: Mapping[str, str],
+    potential: Opened | None,
+    port: int,
+    address: str,
+    show: bool,
 ) -> None:
     """Serve the workbench; returns when the server has been interrupted."""
     import panel as pn
@@ -148,7 +169,7 @@ def serve(
     sys.stdout.flush()
     threading.Thread(target=prepare, args=(opened,), name="potscope first map", daemon=True).start()
     pn.serve(
-        {"/": lambda: workbench(opened, files, keys)},
+        {"/": lambda: workbench(opened, files, keys, potential)},
         port=port,
         address=address,
         websocket_origin=origins(address, port),

@@ -20,6 +20,7 @@ from panel.io.state import set_curdoc
 from potscope import sample_data
 from potscope.core import Dataset
 from potscope.explorer import style, work
+from potscope.explorer.opened import Opened
 from potscope.explorer.session import Session
 from potscope.explorer.views import (
     CompareView,
@@ -31,6 +32,7 @@ from potscope.explorer.views import (
     InspectorView,
     MapView,
     ParityView,
+    PotentialView,
     ProblemView,
     TableView,
 )
@@ -104,7 +106,10 @@ def sources() -> list[Source]:
 
 
 def workbench(
-    dataset: Dataset | None = None, files: Sequence[str | Path] = (), keys: Mapping[str, str] | None = None
+    dataset: Dataset | None = None,
+    files: Sequence[str | Path] = (),
+    keys: Mapping[str, str] | None = None,
+    potential: Opened | None = None,
 ) -> pmui.Page:
     """The page of one browser session.
 
@@ -114,10 +119,12 @@ def workbench(
         What to open; the bundled silicon without it.
     files, keys
         Where it was read from, and the keys that `Dataset.read` was asked to use.
+    potential
+        One to look at the data with.
     """
     if dataset is None or (not files and dataset is bundled_first()):
-        return open_page(new_session(bundled_first(), sample=FIRST_SET))
-    return open_page(new_session(dataset, files, keys))
+        return open_page(new_session(bundled_first(), sample=FIRST_SET), potential)
+    return open_page(new_session(dataset, files, keys), potential)
 
 
 def new_session(
@@ -129,13 +136,18 @@ def new_session(
     return Session(dataset, post=post, files=[Path(file) for file in files], keys=dict(keys or {}), sample=sample)
 
 
-def open_page(session: Session) -> pmui.Page:
-    """The page of a session, with its map where that is known; else the map follows once the page is there."""
+def open_page(session: Session, potential: Opened | None = None) -> pmui.Page:
+    """The page of a session, with its map where that is known; else the map follows once the page is there.
+
+    So does what a potential says of the data.
+    """
     session.structure_map = work.known_map(session.dataset, session.build_map_descriptor(), session.build_map_kernel())
     page = lay_out(session)
     if served_document() is not None:
         if session.structure_map is None:
             pn.state.onload(session.start_map)
+        if potential is not None:
+            pn.state.onload(lambda: session.opening.take(potential))
         pn.state.on_session_destroyed(lambda _: session.close())
     return page
 
@@ -180,7 +192,7 @@ def lay_out(session: Session) -> pmui.Page:
         ("Table", TableView(session)),
         ("Compare", CompareView(session)),
         ("Neighbours", ExplainView(session)),
-        ("Molecular dynamics", DynamicsView(session)),
+        ("Simulation", DynamicsView(session)),
         sizing_mode="stretch_both",
         stylesheets=[TABS],
         margin=0,
@@ -196,7 +208,7 @@ def lay_out(session: Session) -> pmui.Page:
     page = pmui.Page(
         title="potscope",
         header=[HeaderView(session)],
-        sidebar=[DataView(session, sources())],
+        sidebar=[DataView(session, sources()), PotentialView(session)],
         sidebar_width=290,
         main=[pn.Column(*areas.values(), sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT, GRID_ONLY])],
         theme_config=style.THEME,

@@ -27,6 +27,7 @@ from potscope.core.prediction import Prediction
 from potscope.core.validation import check_choice, check_positive, check_real
 
 QUANTITIES = ("energy", "force")
+METHODS = ("likelihood", "median")
 INTERVALS = ("central", "lower")
 LEVELS = np.linspace(0.0, 1.0, 101)
 MOST_BINS = 10
@@ -248,7 +249,8 @@ class Recalibration:
     r"""Factors that standard deviations are multiplied with.
 
     The factor that makes the errors of a calibration set most likely, for normal errors, is the root mean square of
-    z: :math:`a^2 = \frac1K \sum_k d_k^2/\sigma_k^2`. It changes neither the order of the standard deviations nor their
+    z: :math:`a^2 = \frac1K \sum_k d_k^2/\sigma_k^2`. A few large errors, or deviations that are next to zero, make it
+    large; the median, `median_factor`, they do not move. Neither changes the order of the standard deviations nor their
     correlation with the errors.
 
     Attributes
@@ -273,15 +275,32 @@ class Recalibration:
             object.__setattr__(self, name, check_positive(name, value))
 
     @classmethod
-    def of(cls, dataset: Dataset, prediction: Prediction) -> Self:
-        """From a calibration set; a factor stays one where the prediction has no such standard deviations."""
+    def of(cls, dataset: Dataset, prediction: Prediction, method: str = "likelihood") -> Self:
+        """From a calibration set; a factor stays one where the prediction has no such standard deviations.
+
+        Parameters
+        ----------
+        dataset, prediction
+            Of the same structures, none of which the potential was fitted to.
+        method
+            ``"likelihood"``: the root mean square; ``"median"``.
+
+        Raises
+        ------
+        ValueError
+            If the prediction has no standard deviations of anything that has a reference.
+        """
+        check_choice("method", method, METHODS)
         factors = {}
         for quantity, stds in (("energy", prediction.energy_std), ("force", prediction.force_std)):
             if stds is None:
                 continue
             error_k, std_k, _ = errors_and_stds(dataset, prediction, quantity)
+            factor = 0.0
             if len(error_k):
-                factors[quantity] = _rms(error_k / std_k)
+                factor = _rms(error_k / std_k) if method == "likelihood" else median_factor(error_k / std_k)
+            if factor > 0:
+                factors[quantity] = factor
         if not factors:
             raise ValueError("`prediction`: expected standard deviations of structures with references, got none")
         return cls(**factors)
@@ -296,6 +315,26 @@ class Recalibration:
         if prediction.force_std is not None:
             changes["force_std"] = tuple(self.force * std_nc for std_nc in prediction.force_std)
         return replace(prediction, **changes)
+
+
+def median_factor(z_k: Array) -> float:
+    r"""What standard deviations have to be multiplied with for half the errors to be within the interval that says so.
+
+    .. math:: a = \operatorname{median}_k |z_k| \,/\, \Phi^{-1}(\tfrac34)
+
+    The reliability curve then goes through (½, ½). For normal errors it is their root mean square.
+
+    Parameters
+    ----------
+    z_k
+        Errors over standard deviations, no unit, shape (numbers,); at least one.
+
+    References
+    ----------
+    F. R. Hampel, J. Am. Stat. Assoc. 69, 383 (1974), for the median as a measure of spread.
+    doi:10.1080/01621459.1974.10482962
+    """
+    return float(np.median(np.abs(z_k)) / norm.ppf(0.75))
 
 
 def _checked(error_k: Array, std_k: Array) -> tuple[Array, Array]:

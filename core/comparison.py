@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -82,7 +82,7 @@ class Row:
     vector_errors
         `metrics.force_vectors` of the test structures.
     fit_seconds
-        Processor time of the fit, of all threads together.
+        Processor time of the fit, of all threads together; NaN where there was none.
     step_microseconds
         Processor time an atom of an energy with forces, of the structure that the comparison names: the fastest of
         some, after one that is not counted.
@@ -133,8 +133,8 @@ class Comparison:
     train, test
         What was learnt from and tested on: ``name``, ``fingerprint`` of the whole, and those of the ``structures``.
     settings
-        The arguments that made the numbers: ``seed``, ``sizes``, ``repeats`` of the learning curves, and ``probe``, the
-        index of the test structure that the steps were timed on.
+        The arguments that made the numbers: ``seed``, ``sizes``, ``repeats`` of the learning curves, ``probe``, the
+        index of the test structure that the steps were timed on, and ``as_they_are``, the models that were not fitted.
     made_with
         Versions of the packages, the processor, the number of threads.
     """
@@ -229,6 +229,7 @@ def compare(
     repeats: int = 0,
     seed: int = 0,
     probe: int | None = None,
+    as_they_are: Collection[str] = (),
     progress: Progress = silent,
 ) -> Comparison:
     """Fit copies of several models to the same structures and test them on the same others.
@@ -247,26 +248,33 @@ def compare(
         Of learning curves, as of `learning_curve`; none are made where `repeats` is 0.
     probe
         Index of the test structure that steps are timed on; the largest by default.
+    as_they_are
+        Names of models that are fitted and only tested, such as those read from files. Their errors are those of
+        structures never seen only if `test` has none that they were fitted to.
     progress
         Called with the fraction done; it may raise `Cancelled`, which passes.
 
     Raises
     ------
     ValueError, TypeError
-        If there are no models or no structures, a name in `groups` is no model's, or a number is not as described.
+        If there are no models or no structures, a name in `groups` or `as_they_are` is no model's, or a number is not
+        as described.
     """
-    _check(models, train, test, groups or {})
+    _check(models, train, test, groups or {}, as_they_are)
     check_integer("repeats", repeats, low=0)
     check_integer("seed", seed, low=0)
     place = int(test.n_atoms.argmax()) if probe is None else check_integer("probe", probe, 0, len(test) - 1)
-    settings = {"sizes": None if sizes is None else list(sizes), "repeats": repeats, "seed": seed, "probe": place}
+    settings: dict[str, Any] = {"sizes": None if sizes is None else list(sizes), "repeats": repeats, "seed": seed}
+    settings |= {"probe": place, "as_they_are": sorted(as_they_are)}
     rows = []
     for index, (name, model) in enumerate(models.items()):
         own = part(progress, index / len(models), (index + 1) / len(models))
         own(0.0, name)
         given = (groups or {}).get(name, {})
         named = _named(own, name)
-        recipe = recipe_of(model, given)
+        # what was learnt from other data cannot be told
+        untold = {"model": {"not told": f"fitted {model!r}"}, "groups": {}}
+        recipe = untold if name in as_they_are else recipe_of(model, given)
         try:
             rows.append(_row(name, model, recipe, train, test, given, settings, named))
         except Cancelled:
@@ -288,11 +296,12 @@ def _row(
     settings: Mapping[str, Any],
     progress: Progress,
 ) -> Row:
-    curves = settings["repeats"] > 0
+    fixed = name in settings["as_they_are"]
+    curves = settings["repeats"] > 0 and not fixed
     until = 0.3 if curves else 0.9
     started = process_time()
-    fitted = refitted(model, train, part(progress, 0.0, 0.8 * until), groups)
-    seconds = process_time() - started
+    fitted = model if fixed else refitted(model, train, part(progress, 0.0, 0.8 * until), groups)
+    seconds = float("nan") if fixed else process_time() - started
     found = predicted(fitted, test, part(progress, 0.8 * until, until), atom_std=True)
     curve = None
     if curves:
@@ -347,7 +356,9 @@ def _calibrations(test: Dataset, found: Prediction) -> dict[str, Calibration]:
     }
 
 
-def _check(models: Mapping[str, Model], train: Dataset, test: Dataset, groups: Mapping[str, Any]) -> None:
+def _check(
+    models: Mapping[str, Model], train: Dataset, test: Dataset, groups: Mapping[str, Any], as_they_are: Collection[str]
+) -> None:
     if not isinstance(models, Mapping):
         raise TypeError(f"`models`: expected models by name, got {type(models).__name__}")
     if not models:
@@ -355,9 +366,10 @@ def _check(models: Mapping[str, Model], train: Dataset, test: Dataset, groups: M
     for name, dataset in (("train", train), ("test", test)):
         if not len(dataset):
             raise ValueError(f"`{name}`: expected at least one structure, got none")
-    for name in groups:
-        if name not in models:
-            raise ValueError(f"`groups`: expected names among {', '.join(map(repr, models))}, got {name!r}")
+    for argument, names in (("groups", groups), ("as_they_are", as_they_are)):
+        for name in names:
+            if name not in models:
+                raise ValueError(f"`{argument}`: expected names among {', '.join(map(repr, models))}, got {name!r}")
 
 
 def _named(progress: Progress, name: str) -> Progress:

@@ -119,6 +119,7 @@ def rerun(
         repeats=settings["repeats"],
         seed=settings["seed"],
         probe=settings["probe"],
+        as_they_are=settings.get("as_they_are", ()),  # older files have none
         progress=progress,
     )
 

@@ -11,6 +11,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
+from numpy.typing import ArrayLike
+
+from potscope.core._types import Array
 
 
 @runtime_checkable
@@ -123,6 +126,22 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"`{name}`: expected one of {', '.join(map(repr, allowed))}, got {shown(value)}")
     return value
+
+
+def check_array(name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> Array:
+    """Finite numbers as an array of a shape, of which None may be any length."""
+    try:
+        values = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(f"`{name}`: expected numbers, got {shown(value)}") from None
+    if len(values.shape) != len(shape) or any(
+        size not in (None, own) for own, size in zip(values.shape, shape, strict=True)
+    ):
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
+        raise ValueError(f"`{name}`: expected shape ({wanted}{',' * (len(shape) == 1)}), got {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"`{name}`: expected finite numbers, got {values[~np.isfinite(values)][0]}")
+    return values
 
 
 def check_geometry(atoms: Atoms, where: str) -> None:

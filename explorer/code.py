@@ -6,7 +6,7 @@ from typing import Any
 
 from potscope.core.kernels import STRUCTURE_REGISTRY as KERNELS
 from potscope.explorer.comparing import REPEATS
-from potscope.explorer.session import Session
+from potscope.explorer.session import DYNAMICS_JOB, Session
 
 WHAT = ("map", "fit", "dynamics", "explain", "compare")
 
@@ -26,7 +26,7 @@ def code(session: Session, what: str = "fit") -> str:
     parts = {
         "map": [_map],
         "fit": [_fit],
-        "dynamics": [_fit, _dynamics],
+        "dynamics": [_fit, _dynamics if session.simulation == DYNAMICS_JOB else _monte_carlo],
         "explain": [_explain],
         "compare": [_compare],
     }[what]
@@ -70,6 +70,12 @@ def _map(session: Session) -> Part:
 
 
 def _fit(session: Session) -> Part:
+    if session.fit is not None and session.fit.source is not None:
+        return {"from potscope.core import load, metrics"}, [
+            f"model = load({str(session.fit.source.path)!r})",
+            "for name, error in metrics.summary(data, model.predict(data)).items():",
+            "    print(name, error)",
+        ]
     if session.fit is None:
         model, split, has_test = session.build_model(), session.split_arguments(), len(session.split()[1]) > 0
         groups = session.groups.of(session.dataset.groups[index] for index in session.split()[0])
@@ -106,6 +112,17 @@ def _dynamics(session: Session) -> Part:
     ]
 
 
+def _monte_carlo(session: Session) -> Part:
+    settings, atoms = session.monte_carlo, session.atoms
+    repeats = [settings.repeats if periodic else 1 for periodic in atoms.pbc]
+    arguments = [f"{name}={value!r}" for name, value in settings.arguments(atoms).items()]
+    return {"from potscope.core import monte_carlo"}, [
+        f"atoms = data.structures[{session.selected}].repeat({repeats})",
+        f"for frame in monte_carlo.run(atoms, model, {', '.join(arguments)}):",
+        "    print(frame.step, frame.potential_energy, dict(frame.acceptance))",
+    ]
+
+
 def _explain(session: Session) -> Part:
     environment, descriptor = session.environment, session.build_descriptor()
     (index, atom), (other, other_atom) = environment.place, environment.reference or environment.place
@@ -128,6 +145,10 @@ def _compare(session: Session) -> Part:
     candidates = {name: comparing.candidate(name) for name in comparing.offered() if name in comparing.chosen}
     imports, models, groups = {"from potscope.core.comparison import compare"}, [], []
     for name, candidate in candidates.items():
+        if candidate.source is not None:
+            imports.add("from potscope.core import load")
+            models.append(f"    {name!r}: load({str(candidate.source.path)!r}),")
+            continue
         imports |= {_import_of(candidate.model), *map(_import_of, candidate.groups.values())}
         if candidate.model.descriptor_scope != "none":
             imports.add(_import_of(candidate.model.descriptor))
@@ -136,6 +157,8 @@ def _compare(session: Session) -> Part:
     words = ", ".join(f"{name}={value!r}" for name, value in session.split_arguments().items())
     arguments = ["models", "train", "test"]
     arguments += [f"groups={{{', '.join(groups)}}}"] * bool(groups) + [f"repeats={REPEATS}"] * comparing.curves
+    as_they_are = [name for name, candidate in candidates.items() if candidate.source]
+    arguments += [f"as_they_are={as_they_are!r}"] * bool(as_they_are)
     return imports, [
         "models = {", *models, "}",
         f"train, test = data.split({words})",

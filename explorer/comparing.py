@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import param
 
 from potscope.core.comparison import Comparison, compare
@@ -17,7 +18,9 @@ from potscope.core.refitting import unfitted
 from potscope.explorer.defaults import from_data, suggested
 
 if TYPE_CHECKING:
+    from potscope.core._types import IntArray
     from potscope.core.progress import Progress
+    from potscope.explorer.opened import Opened
     from potscope.explorer.session import Session
     from potscope.explorer.work import Fit
 
@@ -31,10 +34,16 @@ FEW = 2
 
 @dataclass(frozen=True)
 class Candidate:
-    """A potential that can be compared, not fitted, and what its fit takes for groups of the data."""
+    """A potential that can be compared, and what its fit takes for groups of the data.
+
+    It is fitted to the structures that all are fitted to, unless it was read from a file: then it is tested as it is,
+    and `seen` are the structures of the dataset that it was trained on, if its file says so.
+    """
 
     model: Any
     groups: Mapping[str, Any] = field(default_factory=dict)
+    source: Opened | None = None
+    seen: IntArray | None = None
 
 
 class Comparing(param.Parameterized):
@@ -70,9 +79,14 @@ class Comparing(param.Parameterized):
     def _keep(self, fit: Fit | None) -> None:
         if fit is None or fit.dataset is not self.session.dataset:
             return
-        self.fits = {**self.fits, fit.label: Candidate(unfitted(fit.model), dict(fit.model.groups_))}
-        family = type(fit.model).__name__
-        self.chosen = [*(name for name in self.chosen if name != family), fit.label]
+        if fit.source is None:
+            candidate = Candidate(unfitted(fit.model), dict(fit.model.groups_))
+            others = [name for name in self.chosen if name != type(fit.model).__name__]
+        else:
+            seen = fit.train_indices if fit.source.trained_on else None
+            candidate, others = Candidate(fit.model, source=fit.source, seen=seen), self.chosen
+        self.fits = {**self.fits, fit.label: candidate}
+        self.chosen = [*(name for name in others if name != fit.label), fit.label]
 
     def families(self) -> list[str]:
         """The families that there is a descriptor for."""
@@ -130,6 +144,23 @@ class Comparing(param.Parameterized):
             return str(error)
         return ""
 
+    def cautions(self) -> list[str]:
+        """What has to be known of potentials that are not fitted here, a sentence each."""
+        _, test = self.session.split()
+        words = []
+        for name in self.chosen:
+            if name not in self.fits or self.fits[name].source is None:
+                continue
+            seen = self.fits[name].seen
+            if seen is None:
+                words.append(f"{name} is tested as it is; its file does not say what it was trained on.")
+            else:
+                count = int(np.isin(test, seen).sum())
+                words.append(
+                    f"{name} is tested as it is; it was trained on {count} of the {len(test)} test structures."
+                )
+        return words
+
     def start(self) -> None:
         """Fit and test what is chosen, one after the other, as a job."""
         data, (train, test) = self.session.dataset, self.session.split()
@@ -143,6 +174,7 @@ class Comparing(param.Parameterized):
                 data[test],
                 groups={name: candidate.groups for name, candidate in candidates.items() if candidate.groups},
                 repeats=repeats,
+                as_they_are=[name for name, candidate in candidates.items() if candidate.source],
                 progress=progress,
             )
 

@@ -31,6 +31,9 @@ MOST_POINTS = 12_000
 MOST_GROUPS = 20
 """As many bars as have room for their names."""
 
+SETS = ("train", "test")
+"""What structures are called that a model was fitted to, and those that were kept for testing."""
+
 CLICK_REACH = 0.03
 """How far from a point a click may be, as a fraction of the axes."""
 
@@ -90,13 +93,13 @@ def thin_out(error_n: Array, most: int = MOST_POINTS, seed: int = 0) -> IntArray
 # -- the common style --------------------------------------------------------------------------------------------
 
 
-def _without_logo(plot: Any, _: hv.Element) -> None:
+def without_logo(plot: Any, _: hv.Element) -> None:
     """HoloViews hook: no logo, and a toolbar that shows only while the mouse is over the plot."""
     plot.state.toolbar.logo = None
     plot.state.toolbar.autohide = True
 
 
-def _hover(*tooltips: tuple[str, str]) -> Any:
+def hover(*tooltips: tuple[str, str]) -> Any:
     """HoloViews hook: a hover tool for this element alone, that names one point at a time."""
 
     def add(plot: Any, element: hv.Element) -> None:
@@ -122,7 +125,7 @@ def frame(**options: Any) -> dict[str, Any]:
         "toolbar": "right",
         "show_grid": True,
         "gridstyle": {"minor_xgrid_line_color": None},
-        "hooks": [_without_logo],
+        "hooks": [without_logo],
         "padding": 0.06,
         "show_title": False,
         "show_legend": False,
@@ -210,7 +213,7 @@ def structure_map(
             alpha=0.85,
             xlabel="principal component 1",
             ylabel="principal component 2",
-            hooks=[_without_logo, _hover(*tooltips)],
+            hooks=[without_logo, hover(*tooltips)],
             **options,
         )
     )
@@ -228,13 +231,15 @@ def _limits(values_n: Array, quantile: float = 0.99) -> tuple[float, float]:
 # -- parity ------------------------------------------------------------------------------------------------------
 
 
-def _parity(data: dict[str, Any], tooltips: Sequence[tuple[str, str]], unit: str, size: float) -> hv.Overlay:
+def _parity(
+    data: dict[str, Any], tooltips: Sequence[tuple[str, str]], unit: str, size: float, sets: tuple[str, str]
+) -> hv.Overlay:
     """Predicted against reference, with the diagonal; the test points lie over the training points."""
     colours = np.where(data["test"], style.TEST, style.TRAIN).astype(object)
     order = np.argsort(data["test"], kind="stable")
     columns = {name: np.asarray(values)[order] for name, values in data.items()}
     columns["colour"] = colours[order]
-    columns["set"] = np.where(columns.pop("test"), "test", "train").astype(object)
+    columns["set"] = np.where(columns.pop("test"), sets[1], sets[0]).astype(object)
     points = hv.Points(columns, ["reference", "predicted"], [c for c in columns if c not in ("reference", "predicted")])
     both = np.concatenate([data["reference"], data["predicted"]])
     both = both[np.isfinite(both)]
@@ -252,15 +257,20 @@ def _parity(data: dict[str, Any], tooltips: Sequence[tuple[str, str]], unit: str
             xticks=4,
             xlabel=f"reference ({unit})",
             ylabel=f"predicted ({unit})",
-            hooks=[_without_logo, _hover(*tooltips, ("set", "@set"))],
+            hooks=[without_logo, hover(*tooltips, ("set", "@set"))],
         )
     )
 
 
 def energy_parity(
-    reference_s: Array, predicted_s: Array, is_test_s: NDArray[np.bool_], ids: Sequence[str], groups: Sequence[str]
+    reference_s: Array,
+    predicted_s: Array,
+    is_test_s: NDArray[np.bool_],
+    ids: Sequence[str],
+    groups: Sequence[str],
+    sets: tuple[str, str] = SETS,
 ) -> hv.Overlay:
-    """Predicted against reference energies, eV/atom, one point a structure; `order` is the structure's index."""
+    """Predicted against reference energies, eV/atom, one point a structure; see `force_parity`."""
     data = {
         "reference": reference_s,
         "predicted": predicted_s,
@@ -275,7 +285,7 @@ def energy_parity(
         ("energy", "@reference{0.0000} eV/atom"),
         ("error", "@error{+0.0} meV/atom"),
     ]
-    return _parity(data, tooltips, "eV/atom", size=7)
+    return _parity(data, tooltips, "eV/atom", 7, sets)
 
 
 def force_parity(
@@ -286,6 +296,7 @@ def force_parity(
     groups: Sequence[str],
     structure_p: IntArray,
     atom_p: IntArray,
+    sets: tuple[str, str] = SETS,
 ) -> hv.Overlay:
     """Predicted against reference components of the forces, eV/Å, one point a component.
 
@@ -299,6 +310,8 @@ def force_parity(
         Name and group of each *structure*.
     structure_p, atom_p
         Which structure each component belongs to, and which atom in it.
+    sets
+        What structures are called that are not for testing, and those that are.
     """
     data = {
         "reference": reference_p,
@@ -315,7 +328,7 @@ def force_parity(
         ("force", "@reference{0.000} eV/Å"),
         ("error", "@error{+0.000} eV/Å"),
     ]
-    return _parity(data, tooltips, "eV/Å", size=4)
+    return _parity(data, tooltips, "eV/Å", 4, sets)
 
 
 def errors_by_group(errors: Mapping[str, Mapping[str, float]], colours: Mapping[str, str]) -> hv.Bars:
@@ -351,7 +364,7 @@ def errors_by_group(errors: Mapping[str, Mapping[str, float]], colours: Mapping[
             ylabel=label,
             padding=(0.0, (0.0, 0.06)),
             active_tools=[],
-            hooks=[_without_logo, _hover(("group", "@group"), (label.split(" (")[0], "@error{0.000}"))],
+            hooks=[without_logo, hover(("group", "@group"), (label.split(" (")[0], "@error{0.000}"))],
         )
     )
 
@@ -405,7 +418,7 @@ def contributions(
             xlabel="neighbours, by their distance (Å)",
             ylabel=label,
             active_tools=[],
-            hooks=[_without_logo, _hover(("neighbour", "@name"), ("contribution", "@value{+0.0000}"))],
+            hooks=[without_logo, hover(("neighbour", "@name"), ("contribution", "@value{+0.0000}"))],
         )
     )
 
@@ -417,188 +430,7 @@ def diverging_colours(values_n: Array) -> list[str]:
     return [style.DIVERGING[place] for place in place_n]
 
 
-# -- comparison --------------------------------------------------------------------------------------------------
-
-
-def accuracy_and_cost(
-    names: Sequence[str],
-    cost_m: Array,
-    error_m: Array,
-    front: Sequence[str],
-    colours: Sequence[str],
-    marked: str,
-    labels: tuple[str, str],
-) -> hv.Overlay:
-    """Error against cost of some models, both on logarithmic axes, with a line through those that none beats at both.
-
-    Parameters
-    ----------
-    names, cost_m, error_m
-        Of each model.
-    front
-        Names of those that no other beats at both, the cheapest first.
-    colours
-        Of each model.
-    marked
-        Name of the one that has a ring.
-    labels
-        What the cost is and what the error is, with units.
-    """
-    known_m = np.isfinite(cost_m) & np.isfinite(error_m) & (cost_m > 0) & (error_m > 0)
-    place = {name: (cost_m[m], error_m[m]) for m, name in enumerate(names) if known_m[m]}
-    line = np.array([place[name] for name in front if name in place]).reshape(-1, 2)
-    data = {
-        "cost": cost_m[known_m],
-        "error": error_m[known_m],
-        "name": np.asarray(names, dtype=object)[known_m],
-        "colour": np.asarray(colours, dtype=object)[known_m],
-    }
-    cost, error = (label.split(" (")[0] for label in labels)
-    hover = _hover(("model", "@name"), (cost, "@cost{0.0000}"), (error, "@error{0.0000}"))
-    curve = hv.Curve((line[:, 0], line[:, 1]), "cost", "error").opts(color=style.NEUTRAL, line_dash="dashed")
-    points = hv.Points(data, ["cost", "error"], ["name", "colour"])
-    points = points.opts(color="colour", size=13, line_color=None, hooks=[_without_logo, hover])
-    ring = marker(*place.get(marked, (None, None))).redim(x="cost", y="error")
-    return (curve * points * ring).opts(**_log_frame(data["cost"], data["error"], xlabel=labels[0], ylabel=labels[1]))
-
-
-def _log_frame(x_n: Array, y_n: Array, **options: Any) -> dict[str, Any]:
-    """A frame with logarithmic axes that reach a little beyond positive numbers, and few numbers at each."""
-    for name, values_n in (("x", x_n), ("y", y_n)):
-        if len(values_n):
-            limits = float(values_n.min()) / 1.5, float(values_n.max()) * 1.5
-            options |= {f"{name}lim": limits, f"{name}ticks": log_ticks(*limits)}
-    return frame(logx=True, logy=True, **options)
-
-
-def log_ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """Round numbers on a logarithmic axis: powers of ten, and where these are few, twice and five times them too.
-
-    Examples
-    --------
-    >>> [words for _, words in log_ticks(3, 120)]
-    ['5', '10', '20', '50', '100']
-    >>> [words for _, words in log_ticks(0.003, 200)]
-    ['0.01', '0.1', '1', '10', '100']
-    """
-    steps = (1, 2, 5) if high / low < MANY_DECADES else (1,)
-    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    values = [float(f"{step}e{power}") for power in powers for step in steps]
-    return [(value, f"{value:g}") for value in values if low <= value <= high]
-
-
-MOST_SPREAD = 1000.0
-"""Errors so much larger than the least are beyond the edge: those of one structure or two tell nothing."""
-
-MANY_DECADES = 300.0
-"""Where the ends of a logarithmic axis differ by more, powers of ten are enough."""
-
-
-def learning_curves(
-    curves: Mapping[str, tuple[Array, Array, Array]], colours: Mapping[str, str], label: str
-) -> hv.Overlay:
-    """Errors against the number of structures learnt from, on logarithmic axes.
-
-    Parameters
-    ----------
-    curves
-        By model: numbers of structures, means and standard deviations of the error.
-    colours
-        By model.
-    label
-        What the error is, with its unit.
-    """
-    parts: list[hv.Element] = []
-    for name, (sizes, mean_k, spread_k) in curves.items():
-        low_k = np.maximum(mean_k - spread_k, mean_k / 3)  # a logarithm has no room for less
-        bars = hv.Segments((sizes, low_k, sizes, mean_k + spread_k), ["x", "y", "x1", "y1"])
-        parts.append(bars.opts(color=colours[name], line_width=1.5))
-        parts.append(hv.Curve((sizes, mean_k), "x", "y").opts(color=colours[name], line_width=2))
-        points = hv.Points(
-            {"x": sizes, "y": mean_k, "name": np.full(len(sizes), name, dtype=object)}, ["x", "y"], "name"
-        )
-        hover = _hover(("model", "@name"), ("structures", "@x"), (label.split(" (")[0], "@y{0.0000}"))
-        parts.append(points.opts(color=colours[name], size=7, hooks=[_without_logo, hover]))
-    sizes_n, errors_n = (np.concatenate([curve[k] for curve in curves.values()]) for k in (0, 1))
-    errors_n = errors_n[np.isfinite(errors_n) & (errors_n > 0)]
-    shown_n = errors_n[errors_n < MOST_SPREAD * errors_n.min(initial=np.inf)]
-    return hv.Overlay(parts).opts(**_log_frame(sizes_n, shown_n, xlabel="structures learnt from", ylabel=label))
-
-
-def reliability(curves: Mapping[str, tuple[Array, Array]], colours: Mapping[str, str]) -> hv.Overlay:
-    """Fraction of the errors within the interval of each confidence; above the diagonal too wide, below too narrow.
-
-    Parameters
-    ----------
-    curves
-        By name: confidence levels, and the fraction within the interval of each.
-    colours
-        By name.
-    """
-    parts: list[hv.Element] = [hv.Slope(1.0, 0.0).opts(color=style.NEUTRAL, line_width=1.2, line_dash="dashed")]
-    parts += [
-        hv.Curve((expected_k, observed_k), "x", "y").opts(color=colours[name], line_width=2)
-        for name, (expected_k, observed_k) in curves.items()
-    ]
-    return hv.Overlay(parts).opts(
-        **frame(xlim=(0, 1), ylim=(0, 1), xticks=5, yticks=5, xlabel="confidence", ylabel="errors within")
-    )
-
-
-def errors_and_deviations(
-    std_s: Array, error_s: Array, is_test_s: NDArray[np.bool_], ids: Sequence[str], groups: Sequence[str]
-) -> hv.Overlay:
-    """Size of the energy error against its predicted standard deviation, with lines at one and two deviations.
-
-    Parameters
-    ----------
-    std_s, error_s
-        Of each structure, meV/atom.
-    is_test_s, ids, groups
-        Whether it was kept for testing, its name and group.
-    """
-    order = np.argsort(is_test_s, kind="stable")
-    columns = {
-        "std": std_s, "error": np.abs(error_s), "id": np.asarray(ids, dtype=object),
-        "group": np.asarray(groups, dtype=object),
-        "colour": np.where(is_test_s, style.TEST, style.TRAIN).astype(object),
-        "set": np.where(is_test_s, "test", "train").astype(object),
-    }  # fmt: skip
-    data = {name: values[order] for name, values in columns.items()}
-    tooltips = (
-        ("id", "@id"),
-        ("group", "@group"),
-        ("error", "@error{0.0} meV/atom"),
-        ("±", "@std{0.0} meV/atom"),
-        ("set", "@set"),
-    )
-    points = hv.Points(data, ["std", "error"], ["id", "group", "colour", "set"])
-    lines = [
-        hv.Slope(slope, 0.0).opts(color=style.NEUTRAL, line_width=1.2, line_dash=dash)
-        for slope, dash in ((1.0, "dashed"), (2.0, "dotted"))
-    ]
-    most = [float(np.nanmax(values, initial=0.0)) or 1.0 for values in (std_s, np.abs(error_s))]
-    return hv.Overlay(
-        [
-            *lines,
-            points.opts(
-                **frame(
-                    size=7,
-                    color="colour",
-                    line_color=None,
-                    alpha=0.75,
-                    xlim=(0, 1.05 * most[0]),
-                    ylim=(0, 1.05 * most[1]),
-                    xlabel="predicted ± (meV/atom)",
-                    ylabel="size of the error (meV/atom)",
-                    hooks=[_without_logo, _hover(*tooltips)],
-                )
-            ),
-        ]
-    )
-
-
-# -- molecular dynamics ------------------------------------------------------------------------------------------
+# -- simulations ------------------------------------------------------------------------------------------
 
 
 ENERGY_COLOURS = {"potential": style.CATEGORICAL[1], "total": style.CATEGORICAL[0]}
@@ -622,6 +454,39 @@ def energy_traces(time_f: Array, potential_f: Array, total_f: Array) -> hv.Overl
 def temperature_trace(time_f: Array, temperature_f: Array) -> hv.Curve:
     """Temperature over time."""
     curve = hv.Curve((time_f, temperature_f), "time (fs)", "temperature (K)")
+    return curve.opts(color=style.CATEGORICAL[2], line_width=2, **_trace_frame())
+
+
+MOVE_COLOURS = {
+    "displacement": style.CATEGORICAL[0],
+    "swap": style.CATEGORICAL[3],
+    "volume": style.CATEGORICAL[2],
+}
+"""Which curve of `acceptance_traces` is which kind of trial."""
+
+
+def walk_energy_trace(sweep_f: Array, potential_f: Array) -> hv.Curve:
+    """Potential energy of a Monte Carlo walk, meV/atom from the first."""
+    reference = potential_f[0] if len(potential_f) else 0.0
+    curve = hv.Curve((sweep_f, potential_f - reference), "sweep", "potential energy (meV/atom)")
+    return curve.opts(color=ENERGY_COLOURS["potential"], line_width=2, **_trace_frame())
+
+
+def acceptance_traces(sweep_f: Array, accepted_kf: Array) -> hv.Overlay:
+    """Share of the trials of each kind, in the order of `MOVE_COLOURS`, that was accepted; NaN where none were made."""
+    return hv.Overlay(
+        [
+            hv.Curve((sweep_f, accepted_f), "sweep", "accepted share", label=move).opts(
+                color=MOVE_COLOURS[move], line_width=2, **_trace_frame(ylim=(0.0, 1.0), yticks=5)
+            )
+            for move, accepted_f in zip(MOVE_COLOURS, accepted_kf, strict=True)
+        ]
+    ).opts(framewise=True, show_legend=False)
+
+
+def volume_trace(sweep_f: Array, volume_f: Array) -> hv.Curve:
+    """Volume of the cell of a Monte Carlo walk, Å³/atom."""
+    curve = hv.Curve((sweep_f, volume_f), "sweep", "volume (Å³/atom)")
     return curve.opts(color=style.CATEGORICAL[2], line_width=2, **_trace_frame())
 
 

@@ -7,23 +7,16 @@ change sets off is a watcher. Everything here works without a page: set paramete
 from __future__ import annotations
 
 import io
-import re
-import shutil
-import tempfile
-import weakref
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import param
 
-from potscope import sample_data
 from potscope.core import Dataset, Prediction
 from potscope.core.descriptors import REGISTRY as DESCRIPTORS
 from potscope.core.kernels import STRUCTURE_REGISTRY as KERNELS
 from potscope.core.models import REGISTRY as MODELS
-from potscope.core.reading import stem
-from potscope.explorer import colours, work
+from potscope.explorer import colours, opened, work
 from potscope.explorer.colours import (
     ELEMENT,
     EXTRAPOLATION,
@@ -36,22 +29,24 @@ from potscope.explorer.colours import (
 )
 from potscope.explorer.comparing import Comparing
 from potscope.explorer.defaults import suggested
-from potscope.explorer.energies import EnergyZero
 from potscope.explorer.environment import Environment
 from potscope.explorer.group_settings import GroupSettings
 from potscope.explorer.jobs import Jobs
-from potscope.explorer.settings import DynamicsSettings, Settings
+from potscope.explorer.session_data import SessionData
+from potscope.explorer.settings import DynamicsSettings, MonteCarloSettings, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import pandas as pd
     from ase import Atoms
 
-    from potscope.core._types import Array, IntArray
+    from potscope.core._types import Array
     from potscope.core.dynamics import Frame
 
-MAP_JOB, FIT_JOB, DYNAMICS_JOB, READ_JOB = "Map", "Fit", "Molecular dynamics", "Reading"
+MAP_JOB, FIT_JOB = "Map", "Fit"
+DYNAMICS_JOB, MONTE_CARLO_JOB = SIMULATIONS = "Molecular dynamics", "Monte Carlo"
 UNCERTAINTY_JOB = "Uncertainty of atoms"
 
 GROUP, ENERGY, ENERGY_ERROR = "group", "energy", "energy error"
@@ -60,7 +55,7 @@ MEV = 1000.0
 """Milli-electronvolts in an electronvolt."""
 
 
-class Session(param.Parameterized):
+class Session(SessionData):
     """What one person has loaded, chosen, fitted and selected.
 
     Parameters
@@ -77,18 +72,10 @@ class Session(param.Parameterized):
     same_descriptor = param.Boolean(default=True, doc="Whether the map is drawn with the descriptor of the fit.")
     model = param.ClassSelector(class_=Settings, constant=True, doc="The chosen model.")
     groups = param.ClassSelector(class_=GroupSettings, constant=True, doc="What the fit takes for groups of the data.")
+    simulation = param.Selector(default=DYNAMICS_JOB, objects=list(SIMULATIONS), doc="How atoms are set in motion.")
     dynamics = param.ClassSelector(class_=DynamicsSettings, constant=True, doc="How dynamics is run.")
+    monte_carlo = param.ClassSelector(class_=MonteCarloSettings, constant=True, doc="How a walk is made.")
     jobs = param.ClassSelector(class_=Jobs, constant=True, doc="The long work that runs or waits.")
-    reading = param.ClassSelector(class_=Jobs, constant=True, doc="The reading of data, which waits for nothing else.")
-
-    dataset = param.ClassSelector(class_=Dataset, allow_None=False, doc="The structures and their references.")
-    sample = param.String(default="", doc="The name of a bundled set, as `sample_data.load` takes it.")
-    files = param.List(default=[], item_type=Path, doc="The files it was read from; empty for a bundled set.")
-    keys = param.Dict(default={}, doc="Keys that were asked for, as arguments of `Dataset.read`.")
-    refused = param.ClassSelector(class_=Exception, doc="Why the last data that were to be opened were not.")
-    test_fraction = param.Number(default=0.1, bounds=(0.0, 0.5), doc="Fraction of the structures kept for testing.")
-    split_by = param.Selector(default="group", objects=["group", "random"], doc="How test structures are drawn.")
-    split_seed = param.Integer(default=0, bounds=(0, None), doc="Seed of the draw.")
 
     structure_map = param.ClassSelector(class_=work.StructureMap, doc="Where each structure lies in the map.")
     fit = param.ClassSelector(class_=work.Fit, doc="The fitted model with its predictions and errors.")
@@ -102,7 +89,7 @@ class Session(param.Parameterized):
     colour_by = param.Selector(default=ELEMENT, objects=[ELEMENT], doc="What colours the atoms.")
     map_colour = param.Selector(default=GROUP, objects=[GROUP], doc="What colours the points of the map.")
 
-    trajectory = param.List(default=[], doc="Frames of the molecular dynamics so far.")
+    trajectory = param.List(default=[], doc="Frames of the simulation so far.")
     trajectory_colour = param.Selector(
         default=ELEMENT, objects=[ELEMENT, FORCE], doc="What colours the atoms of a trajectory."
     )
@@ -114,6 +101,8 @@ class Session(param.Parameterized):
     ) -> None:
         self._fits = 0
         self._incoming: list[Frame] = []
+        self.ran: dict[str, Any] = {}
+        """The settings of the last simulation."""
         model = Settings(MODELS, "GAP")
         super().__init__(
             dataset=dataset,
@@ -123,104 +112,22 @@ class Session(param.Parameterized):
             model=model,
             groups=GroupSettings(model),
             dynamics=DynamicsSettings(),
+            monte_carlo=MonteCarloSettings(),
             jobs=Jobs(post),
             reading=Jobs(post),
             **params,
         )
         self.environment = Environment(self, post)
         self.comparing = Comparing(self)
+        self.opening = opened.Opening(self)
         self._offer_colours()
-
-    @property
-    def title(self) -> str:
-        """What the dataset is called on the screen."""
-        return ", ".join(path.name for path in self.files) or self.dataset.name
 
     # -- the dataset ---------------------------------------------------------------------------------------------
 
     def open(self, dataset: Dataset, files: Sequence[str | Path] = (), sample: str = "", **keys: str) -> None:
         """Look at another dataset: what belonged to the last one goes, and its map is drawn."""
-        self.param.update(dataset=dataset, files=[Path(file) for file in files], sample=sample, keys=keys, refused=None)
+        super().open(dataset, files, sample, **keys)
         self.start_map()
-
-    def start_reading(self, read: Callable[[], Dataset], files: Sequence[Path] = (), **origin: str) -> None:
-        """Open what `read` returns, as a job beside all others; where the data are at fault, `refused` says why.
-
-        Parameters
-        ----------
-        read
-            Function that reads, run in a thread.
-        files, origin
-            As of `open`.
-        """
-
-        def attempt(_: Any) -> Dataset | Exception:
-            try:
-                dataset = read()
-            except (ValueError, TypeError, OSError) as error:
-                return error
-            _ = dataset.fingerprint  # of large data it takes a while, and is kept
-            return dataset
-
-        def finish(result: Dataset | Exception) -> None:
-            if isinstance(result, Exception):
-                self.refused = result
-            else:
-                self.open(result, files, **origin)
-
-        self.reading.start(READ_JOB, attempt, finish)
-
-    def read(self, *files: str | Path, **keys: str) -> None:
-        """Open a dataset from files, with `Dataset.read`'s keys; an error leaves everything as it was."""
-        self.open(Dataset.read(*files, **keys), files, **keys)
-
-    def start_reading_files(self, files: Sequence[str | Path], **keys: str) -> None:
-        """Open a dataset from files as a job; see `start_reading`."""
-        paths = [Path(file) for file in files]
-        self.start_reading(lambda: Dataset.read(*paths, **keys), paths, **keys)
-
-    def kept(self, contents: Mapping[str, bytes]) -> list[Path]:
-        """Files with some contents, by name, on disk while the session lives.
-
-        Each lies in a folder named after it, less a number at the end, as some formats take the folder for the group.
-        """
-        folder = Path(tempfile.mkdtemp(prefix="potscope-"))
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        files = []
-        for name in map(Path, contents):
-            group = re.sub(r"[-_. ]*\d+$", "", stem(name)) or "uploaded"
-            files.append(folder / group / name.name)
-            files[-1].parent.mkdir(exist_ok=True)
-            files[-1].write_bytes(contents[str(name)])
-        return files
-
-    def read_with_keys(self, **keys: str) -> None:
-        """Read the same again as a job, with other keys, or in other units; empty for those that files tell."""
-        if not self.files and not self.sample:
-            raise ValueError("`files`: expected a dataset that was read from files or is bundled, got one of neither")
-        asked = {**self.keys, **keys}
-        if not asked.get("units", ""):
-            asked.pop("units", None)
-        if self.files:
-            self.start_reading_files(self.files, **asked)
-        else:
-            sample = self.sample
-            self.start_reading(lambda: sample_data.load(sample, **asked), sample=sample, **asked)
-
-    @param.depends("dataset", watch=True, on_init=True)
-    def _find_energy_zero(self) -> None:
-        self.energy_zero = EnergyZero.of(self.dataset)
-
-    @param.depends("dataset", watch=True, on_init=True)
-    def _draw_from_the_whole(self) -> None:
-        """Nothing can be drawn from groups of one."""
-        if max(self.dataset.group_sizes.values()) == 1:
-            self.split_by = "random"
-
-    @property
-    def shown_energies_s(self) -> Array:
-        """Reference energies as they are shown, eV/atom; see `potscope.explorer.energies`."""
-        return np.asarray(self.dataset.energies / self.dataset.n_atoms - self.energy_zero.zero_s)
 
     @param.depends("dataset", watch=True)
     def _forget_what_no_longer_applies(self) -> None:
@@ -233,17 +140,6 @@ class Session(param.Parameterized):
             )  # fmt: skip
             self.groups.values = {}
             self._offer_colours()
-
-    @param.depends("dataset", "test_fraction", "split_by", "split_seed")
-    def split(self) -> tuple[IntArray, IntArray]:
-        """Indices of the structures to fit, and of those kept for testing."""
-        if len(self.dataset) < 2 or self.test_fraction == 0:
-            return np.arange(len(self.dataset)), np.arange(0)
-        return self.dataset.split_indices(**self.split_arguments())
-
-    def split_arguments(self) -> dict[str, Any]:
-        """The arguments of `Dataset.split_indices`."""
-        return {"test": self.test_fraction, "by": self.split_by, "seed": self.split_seed}
 
     # -- the map -------------------------------------------------------------------------------------------------
 
@@ -356,11 +252,12 @@ class Session(param.Parameterized):
         self.jobs.start(
             FIT_JOB,
             lambda progress: work.compute_fit(number, model, dataset, train, test, split, progress, groups),
-            self._install_fit,
+            self.install,
         )
 
-    def _install_fit(self, fit: work.Fit) -> None:
-        self._fits = fit.number
+    def install(self, fit: work.Fit) -> None:
+        """Make a fit, or what was read from a file, the one that everything on the page is about."""
+        self._fits = max(self._fits, fit.number)
         self.jobs.cancel(UNCERTAINTY_JOB)
         self.param.update(fit=fit, of_atoms=None, trajectory=[], frame=0, showing="structure")
         self._ask_for_uncertainties()
@@ -398,11 +295,10 @@ class Session(param.Parameterized):
         )
 
     def saved_model(self) -> io.BytesIO:
-        """The file of the fitted model, as `Potential.save` writes it."""
+        """The file of the fitted model, as `Potential.save` writes it, with what it was trained on."""
         if self.fit is None:
             raise ValueError("`fit`: expected a fitted model to save, got None")
-        with tempfile.TemporaryDirectory() as folder:
-            return io.BytesIO(self.fit.model.save(Path(folder) / "model.potscope").read_bytes())
+        return opened.saved(self.fit, self.title)
 
     # -- the selection -------------------------------------------------------------------------------------------
 
@@ -467,33 +363,50 @@ class Session(param.Parameterized):
             "energy": self.shown_energies_s,
         }
         if self.fit is not None:
-            columns["set"] = np.where(self.fit.is_test_s, "test", "train")
+            seen, unseen = self.fit.sets
+            columns["set"] = np.where(self.fit.is_test_s, unseen, seen)
             columns["energy_error"] = MEV * self.fit.energy_error_s
             columns["force_error"] = self.fit.max_force_error_s
             if self.fit.prediction.energy_std is not None:
                 columns["energy_std"] = MEV * self.fit.prediction.energy_std / self.dataset.n_atoms
         return pd.DataFrame(columns)
 
-    # -- molecular dynamics --------------------------------------------------------------------------------------
+    # -- simulations ---------------------------------------------------------------------------------------------
 
     def start_atoms(self) -> Atoms:
-        """The structure the dynamics starts from: the selected one, repeated."""
-        return work.supercell(self.atoms, self.dynamics.repeats)
+        """The structure that a simulation starts from: the selected one, repeated."""
+        settings = self.dynamics if self.simulation == DYNAMICS_JOB else self.monte_carlo
+        return work.supercell(self.atoms, settings.repeats)
 
-    def start_dynamics(self) -> None:
-        """Run molecular dynamics with the fitted model as a job; frames arrive in `trajectory` as they come."""
+    def start_simulation(self) -> None:
+        """Set atoms in motion by the fitted model as a job; frames arrive in `trajectory` as they come."""
         if self.fit is None:
-            raise ValueError("`fit`: expected a fitted model before molecular dynamics, got None")
-        atoms, model, settings = self.start_atoms(), self.fit.model, self.dynamics.arguments()
+            raise ValueError("`fit`: expected a fitted model before a simulation, got None")
+        atoms, model = self.start_atoms(), self.fit.model
         incoming: list[Frame] = []
         self._incoming = incoming
+        if self.simulation == DYNAMICS_JOB:
+            frames_of, settings = work.simulate, self.dynamics.arguments()
+        else:
+            frames_of, settings = work.walk, self.monte_carlo.arguments(atoms)
+        self.ran = settings
         self.param.update(trajectory=[], frame=0)
 
         def run(progress: Any) -> None:
-            for frame in work.simulate(atoms, model, progress, **settings):
+            for frame in frames_of(atoms, model, progress, **settings):
                 incoming.append(frame)
 
-        self.jobs.start(DYNAMICS_JOB, run, lambda _: None, on_update=lambda: self._take_frames(incoming))
+        self.jobs.start(self.simulation, run, lambda _: None, on_update=lambda: self._take_frames(incoming))
+
+    def start_dynamics(self) -> None:
+        """Run molecular dynamics; see `start_simulation`."""
+        self.simulation = DYNAMICS_JOB
+        self.start_simulation()
+
+    def start_monte_carlo(self) -> None:
+        """Make a Monte Carlo walk; see `start_simulation`."""
+        self.simulation = MONTE_CARLO_JOB
+        self.start_simulation()
 
     def _take_frames(self, incoming: list[Frame]) -> None:
         """Show the frames that have come; those of a run that was replaced meanwhile are dropped."""

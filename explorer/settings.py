@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import param
+from ase import Atoms, units
 
 from potscope.core.hyperparameters import Hyperparameter, Species, declared
 
@@ -132,6 +133,48 @@ class Settings(param.Parameterized):
     @param.depends("choice", watch=True)
     def _forget_values(self) -> None:
         self.param.update(values={}, problems={}, suggested=dict(self._suggest(self.chosen)))
+
+
+class MonteCarloSettings(param.Parameterized):
+    """How a Monte Carlo walk is made."""
+
+    temperature = param.Number(default=300.0, bounds=(1, 5000), doc="Temperature, K.")
+    sweeps = param.Integer(
+        default=100, bounds=(1, 100_000), doc="Number of sweeps, each of as many trials as there are atoms."
+    )
+    equilibration = param.Integer(
+        default=20,
+        bounds=(0, 100_000),
+        doc="Sweeps before those, in which the lengths of steps go where two trials in five are accepted.",
+    )
+    every = param.Integer(default=1, bounds=(1, 1000), doc="Sweeps between two frames that are kept.")
+    displacement = param.Number(
+        default=0.1, bounds=(1e-4, 5.0), doc="Largest displacement of an atom along an axis, to begin with, Å."
+    )
+    swaps = param.Number(
+        default=0.0, bounds=(0, 1), doc="Share of the trials that exchange two atoms of different elements."
+    )
+    volume = param.Boolean(default=False, doc="Whether the volume changes, at a pressure.")
+    pressure = param.Number(default=0.0, bounds=(-100, 1000), doc="Pressure, GPa.")
+    volume_step = param.Number(
+        default=0.02, bounds=(1e-5, 0.5), doc="Largest change of the logarithm of the volume, to begin with."
+    )
+    repeats = param.Integer(default=1, bounds=(1, 5), doc="Repeats of the cell along each periodic direction.")
+    seed = param.Integer(default=0, bounds=(0, None), doc="Seed of the walk.")
+
+    def moves(self, atoms: Atoms) -> dict[str, bool]:
+        """Which kinds of trials the structure allows, besides displacements."""
+        return {"swaps": len(set(atoms.numbers.tolist())) > 1, "volume": bool(atoms.pbc.all())}
+
+    def arguments(self, atoms: Atoms) -> dict[str, Any]:
+        """The keyword arguments of `potscope.core.monte_carlo.run` for a structure, without what it does not allow."""
+        names = ("temperature", "sweeps", "every", "equilibration", "displacement", "seed")
+        allowed, found = self.moves(atoms), {name: getattr(self, name) for name in names}
+        if allowed["swaps"] and self.swaps:
+            found["swaps"] = self.swaps
+        if allowed["volume"] and self.volume:
+            found |= {"pressure": self.pressure * units.GPa, "volume_step": self.volume_step}
+        return found
 
 
 class DynamicsSettings(param.Parameterized):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from potscope.core.dynamics import Frame
     from potscope.core.kernels import StructureKernel
     from potscope.core.models import Potential
+    from potscope.core.monte_carlo import MonteCarloFrame
+    from potscope.explorer.opened import Opened
 
 
 @dataclass(frozen=True)
@@ -74,20 +76,24 @@ def compute_map(
 class Fit:
     """A fitted model, what it predicts for the whole dataset, and how far that is from the references.
 
+    It was fitted in this session, or read from a file.
+
     Attributes
     ----------
     number
-        Counts the fits of a session from 1.
+        Counts the fits of a session from 1; 0 of what was read from a file.
     model, prediction
         The fitted model and its prediction for every structure of the dataset.
     dataset
         The dataset it was fitted to and tested with.
     train_indices, test_indices
-        Which structures it has seen, and which not.
+        Which structures it has seen, and which not; all are among the latter where nobody knows.
     split
-        The arguments of `Dataset.split_indices` that gave them.
+        The arguments of `Dataset.split_indices` that gave them; empty of what was read from a file.
     seconds
         How long the fit and the prediction took.
+    source
+        The file it was read from, if it was.
     """
 
     number: int
@@ -98,11 +104,25 @@ class Fit:
     test_indices: IntArray
     split: Mapping[str, Any]
     seconds: float
+    source: Opened | None = None
 
     @property
     def label(self) -> str:
         """What the fit is called on the screen."""
-        return f"{type(self.model).__name__} #{self.number}"
+        return self.source.label if self.source else f"{type(self.model).__name__} #{self.number}"
+
+    @property
+    def sets(self) -> tuple[str, str]:
+        """What the structures are called that it has seen, and those that it has not: all where nobody knows."""
+        known = self.source is None or self.source.trained_on is not None
+        return ("train", "test") if known else ("train", "all")
+
+    @property
+    def judged_by(self) -> tuple[str, IntArray]:
+        """The structures that tell how good it is, and what they are called: for testing, or all where none are."""
+        if len(self.test_indices):
+            return self.sets[1], self.test_indices
+        return "training", self.train_indices
 
     @cached_property
     def is_test_s(self) -> NDArray[np.bool_]:
@@ -154,8 +174,8 @@ class Fit:
 
     @cached_property
     def train_errors(self) -> dict[str, float]:
-        """Summary of the errors of what was fitted."""
-        return self._summary(self.train_indices)
+        """Summary of the errors of what was fitted; empty if none of it is here."""
+        return self._summary(self.train_indices) if len(self.train_indices) else {}
 
     @cached_property
     def test_errors(self) -> dict[str, float]:
@@ -172,7 +192,7 @@ class Fit:
         """Summary of the errors in each group: of its test structures, or of all where none were kept for testing."""
         from potscope.core import metrics
 
-        indices = self.test_indices if len(self.test_indices) else self.train_indices
+        indices = self.judged_by[1]
         return metrics.by_group(self.dataset[indices], metrics.taken(self.prediction, indices))
 
     def force_components(self) -> tuple[Array, Array, IntArray, IntArray]:
@@ -204,9 +224,44 @@ def compute_fit(
     return Fit(number, model, prediction, dataset, train_indices, test_indices, split, time.perf_counter() - start)
 
 
+def predict_with(opened: Opened, dataset: Dataset, progress: Progress = silent) -> Fit:
+    """What a potential from a file predicts for a dataset, with the structures told apart that it was fitted to."""
+    start = time.perf_counter()
+    prediction = opened.model.predict(dataset, progress=progress)
+    seen_s = np.zeros(len(dataset), dtype=bool) if opened.trained_on is None else opened.trained_on.seen(dataset)
+    train, test = np.flatnonzero(seen_s), np.flatnonzero(~seen_s)
+    seconds = time.perf_counter() - start
+    return Fit(0, opened.model, prediction, dataset, train, test, {}, seconds, opened)
+
+
 def supercell(atoms: Atoms, repeats: int) -> Atoms:
     """A structure repeated along each of its periodic directions."""
     return atoms.repeat([repeats if periodic else 1 for periodic in atoms.pbc])
+
+
+def walk(atoms: Atoms, model: Potential, progress: Progress, **settings: Any) -> Iterator[MonteCarloFrame]:
+    """A Monte Carlo walk with a fitted model, one frame after the other, all with the elements in the same order."""
+    from potscope.core import monte_carlo
+
+    every, total = settings["every"], settings["sweeps"] + settings["equilibration"]
+    # frame by frame, as it is between frames that a walk can be cancelled
+    for frame in monte_carlo.run(atoms, model, **{**settings, "every": 1}):
+        if frame.step % every == 0:
+            yield in_order_of(frame, atoms)
+        accepted = ", ".join(f"{move} {100 * share:.0f} %" for move, share in frame.acceptance.items())
+        progress(frame.step / total, f"sweep {frame.step} of {total}; accepted: {accepted or 'nothing yet'}")
+
+
+def in_order_of(frame: MonteCarloFrame, atoms: Atoms) -> MonteCarloFrame:
+    """A frame whose atoms have the elements of a structure in its order, wherever exchanges have brought them.
+
+    Two elements exchanged are the same as two atoms that have changed places; and pictures need the latter.
+    """
+    if np.array_equal(frame.atoms.numbers, atoms.numbers):
+        return frame
+    place_n = np.empty(len(atoms), dtype=int)
+    place_n[np.argsort(atoms.numbers, kind="stable")] = np.argsort(frame.atoms.numbers, kind="stable")
+    return replace(frame, atoms=frame.atoms[place_n], forces=frame.forces[place_n])
 
 
 def simulate(atoms: Atoms, model: Potential, progress: Progress, **settings: Any) -> Iterator[Frame]:

@@ -1,8 +1,8 @@
-"""Molecules: finite differences of energies and an overview, for ``generate.py --check`` and ``check.py``."""
+"""Molecules: what ``generate.py --check`` computes, and what ``check.py`` prints: overviews, finite differences."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import ase.io
@@ -16,6 +16,7 @@ from potscope.sample_data.configurations import shortest_distance
 
 STEP = 0.002  # Å
 ATOM = 1  # the one that is moved, along y
+BOLTZMANN = 8.617333262e-5  # eV/K
 
 
 def displaced_copies(everything: Sequence[Atoms], checked: Collection[str]) -> list[Atoms]:
@@ -57,4 +58,36 @@ def overview_of_molecules(data: Dataset, atomisation_s: Array) -> None:
         print(
             f"  {group}: {heavy:.1f} heavy atoms on average, atomisation {bound[members].min():.3f} to "
             f"{bound[members].max():.3f} eV/atom, atoms no closer than {distance:.2f} Å"
+        )
+
+
+def thermal(
+    data: Dataset, lowest: float, bonds: Mapping[str, Sequence[tuple[int, int]]], dihedral: tuple[int, int, int, int]
+) -> None:
+    """Print what temperature does to one molecule in groups called ``"300 K"`` and the like.
+
+    Parameters
+    ----------
+    data
+        The set.
+    lowest
+        Energy of the minimum, eV.
+    bonds
+        Pairs of atoms by what their bonds are called.
+    dihedral
+        The atoms whose conformers, trans or not, are counted.
+    """
+    modes = 3 * len(data.structures[0]) - 6
+    for group in data.group_sizes:
+        members = [s for s, name in enumerate(data.groups) if name == group]
+        trans = np.mean([abs(data.structures[s].get_dihedral(*dihedral) - 180) < 60 for s in members])
+        lengths = {
+            bond: np.mean([data.structures[s].get_distance(*pair) for s in members for pair in pairs])
+            for bond, pairs in bonds.items()
+        }
+        mean = np.mean(data.energies[members]) - lowest
+        harmonic = modes / 2 * BOLTZMANN * float(group.split()[0])
+        print(
+            f"{group}: mean energy {mean:.3f} eV above the minimum ({modes}/2 kT is {harmonic:.3f}), "
+            f"{trans:.0%} trans, mean bonds {', '.join(f'{bond} {length:.3f}' for bond, length in lengths.items())} Å"
         )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
 
 from potscope.core import Dataset
 from potscope.core.descriptors import ACSF, Bispectrum, QuipSOAP, ThreeBody, TwoBody
 from potscope.core.models import GAP, SNAP, NeuralNetwork, PairPotential, Potential, Term
+from potscope.core.zbl import ZBL
 
 NAMES = ("energy", "local_energies", "forces", "stress")
 TWO = {"species": ["Na", "Cl"], "rcutfac": 4.1, "radelem": [0.52, 0.47], "wj": [1.0, 0.83]}
@@ -32,13 +35,11 @@ SNAPS: dict[str, tuple[dict[str, object], dict[str, float]]] = {
 def snap(name: str) -> SNAP:
     """A linear potential with coefficients by chance."""
     hyper, core = SNAPS[name]
-    potential = SNAP(Bispectrum(**hyper), **core)
+    descriptor = Bispectrum(**hyper)
     rng = np.random.default_rng(5)
-    shape = (len(potential.descriptor.species), 1 + len(potential.descriptor.names))
-    potential.coefficients_ = rng.normal(size=shape) / (1 + np.arange(shape[1]))
-    potential.groups_ = {}
-    potential._spread_kk = np.full((shape[0] * shape[1],) * 2, np.nan)
-    return potential
+    shape = (len(descriptor.species), 1 + len(descriptor.names))
+    repulsion = ZBL(core.get("zbl_inner", 0.0), core["zbl_outer"]) if core else None
+    return SNAP.from_coefficients(descriptor, rng.normal(size=shape) / (1 + np.arange(shape[1])), repulsion=repulsion)
 
 
 def crystal(species: tuple[str, ...], seed: int = 4) -> Atoms:
@@ -124,9 +125,9 @@ def gap(name: str) -> GAP:
         atoms.info["REF_energy"] = float(s)
     potential.fit(Dataset.from_structures(found))
     rng = np.random.default_rng(6)
-    potential.weights_ = rng.normal(size=potential.n_sparse_)
-    potential.offsets_ = rng.normal(size=len(potential.offsets_))
-    return potential
+    terms, points, _ = zip(*potential.sparse_terms, strict=True)
+    weights = [{kind: rng.normal(size=len(own_mf)) for kind, own_mf in by_kind.items()} for by_kind in points]
+    return GAP.from_sparse_points(terms, points, weights, rng.normal(size=len(potential.offsets_)))
 
 
 def learnt(potential: Potential) -> Potential:
@@ -148,3 +149,16 @@ def fitted_network() -> NeuralNetwork:
 def fitted_pairs() -> PairPotential:
     """A pair potential."""
     return learnt(PairPotential(cutoff=4.5))
+
+
+def unsure_of_nothing(potential: Potential, atoms: Atoms) -> None:
+    """A potential of which nothing tells what it was fitted to says so, and has no deviations of whatever kind."""
+    assert not potential.has_energy_std
+    assert not potential.has_atom_std
+    assert not potential.has_extrapolation
+    for prediction in (potential.predict(atoms, atom_std=True), potential.evaluate([atoms], True, True)):
+        assert prediction.energy_std is prediction.local_energy_std is prediction.force_std is None
+        assert prediction.extrapolation is None
+    for name in ("energy_std", "force_std", "local_energy_std", "extrapolation"):
+        with pytest.raises(PropertyNotImplementedError, match=name):
+            potential.calculator().get_property(name, atoms)

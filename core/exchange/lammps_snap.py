@@ -200,7 +200,7 @@ def read_lammps_snap(source: str | Path, parameters: str | Path | None = None, z
     Returns
     -------
     SNAP
-        Its standard deviations are NaN: a file of coefficients says nothing of what they were fitted to.
+        Without standard deviations: a file of coefficients says nothing of what they were fitted to.
 
     Raises
     ------
@@ -277,12 +277,7 @@ def _potential(coefficients: Path, parameters: Path, species: tuple[str, ...] | 
             f"{coefficients.name}: expected {expected} coefficients an element for twojmax {descriptor.twojmax} "
             f"and the flags of {parameters.name}, got {len(rows[0][2:])}"
         )
-    inner, outer = (repulsion.inner, repulsion.outer) if repulsion is not None else (0.0, 0.0)
-    potential = SNAP(descriptor, zbl_inner=inner, zbl_outer=outer)
-    coefficients_zk = np.array([row[2:] for row in rows])
-    potential.groups_, potential.coefficients_ = {}, coefficients_zk
-    potential._spread_kk = np.full((coefficients_zk.size,) * 2, np.nan)
-    return potential
+    return SNAP.from_coefficients(descriptor, [row[2:] for row in rows], repulsion=repulsion)
 
 
 def _check_elements(file: Path, chosen: tuple[str, ...], found: tuple[str, ...], chemflag: bool) -> None:

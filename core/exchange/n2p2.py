@@ -155,7 +155,8 @@ class _Table:
         feature_k = np.array([found[k][0] for k in order])
         columns = (scaling.minimum_zf, scaling.maximum_zf, scaling.mean_zf, scaling.sigma_zf)
         statistics_kx = np.stack([column[z, feature_k] for column in columns], axis=1)
-        # one value only has no width, and n2p2 divides by it
+        # no range, or one value only, has no width, and n2p2 divides by it
+        statistics_kx[~np.isfinite(statistics_kx).all(axis=1), :2] = 0.0
         width_k = statistics_kx[:, 1] - statistics_kx[:, 0]
         statistics_kx[width_k <= 0, 1] = statistics_kx[width_k <= 0, 0] + 1.0
         return cls(
@@ -277,12 +278,8 @@ def read_n2p2(folder: str | Path, unit: str = "Bohr") -> NeuralNetwork:
         _read_weights(_existing(source / f"weights.{atomic_numbers[symbol]:03d}.data"), settings, centre_f == z)
         for z, symbol in enumerate(settings.species)
     ]
-    offsets_z = np.array([settings.offset(symbol) for symbol in settings.species])
-    hidden = [float(nodes) for nodes in settings.hidden]
-    first = settings.activations[0]
-    return NeuralNetwork.from_networks(
-        descriptor, [networks], scaling, offsets_z, hidden=tuple(hidden) or (1.0,), activation=first, members=1
-    )
+    offsets = [settings.offset(symbol) for symbol in settings.species]
+    return NeuralNetwork.from_networks(descriptor, [networks], scaling, offsets)
 
 
 def _existing(path: Path) -> Path:
@@ -403,10 +400,11 @@ def _read_scaling(path: Path, settings: _Settings, centre_f: IntArray) -> Featur
 
 
 def _statistics(path: Path, settings: _Settings, centre_f: IntArray) -> Array:
-    """The four columns for each element and function; zero for functions of other elements."""
+    """The four columns for each element and function; zero for functions of other elements, no range without a file."""
     n_features, n_species = len(centre_f), len(settings.species)
     statistics = np.zeros((4, n_species, n_features))
     if not settings.scaling and not path.is_file():
+        statistics[0], statistics[1] = -np.inf, np.inf
         return statistics
     lines = lines_of(_existing(path))
     if len(lines) < n_features:

@@ -25,15 +25,15 @@ S. Klawohn et al., J. Chem. Phys. 159, 174108 (2023). doi:10.1063/5.0160898
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from ase.data import atomic_numbers
 
 from potscope.core._types import Array
-from potscope.core.descriptors import FewBody, LocalDescriptor, QuipSOAP, ThreeBody, TwoBody
+from potscope.core.descriptors import FewBody, QuipSOAP, ThreeBody, TwoBody
 from potscope.core.exchange.lines import ExchangeError
 from potscope.core.exchange.quip_arguments import (
     few_body_arguments,
@@ -47,8 +47,6 @@ from potscope.core.exchange.quip_xml import Coordinates, QuipXML, read_xml, writ
 from potscope.core.hyperparameters import Declared
 from potscope.core.kernels import PolynomialKernel, SimilarityKernel, SquaredExponential
 from potscope.core.models import GAP, Term
-from potscope.core.models.environment_kernel import SparseKernel
-from potscope.core.models.gap_process import SparseProcess
 
 BOTH_WAYS = 2.0  # how often QUIP counts a pair or a triplet
 
@@ -81,37 +79,32 @@ def write_quip_gap(potential: GAP, path: str | Path) -> list[Path]:
     if not isinstance(potential, GAP):
         raise ExchangeError(f"`potential`: expected a GAP, got {type(potential).__name__}")
     potential.check_fitted()
-    process = potential._process
-    coordinates = [
-        own
-        for descriptor, kernel, place in process.terms()
-        for own in _written(descriptor, kernel, potential.weights_[place])
-    ]
+    coordinates = [own for term, points, weights in potential.sparse_terms for own in _written(term, points, weights)]
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     offsets = dict(zip(potential.descriptor.species, potential.offsets_.tolist(), strict=True))
     return write_xml(target, QuipXML(offsets, coordinates))
 
 
-def _written(descriptor: LocalDescriptor | FewBody, kernel: SparseKernel, weights_m: Array) -> list[Coordinates]:
+def _written(term: Term, points: Mapping[str, Array], weights: Mapping[str, Array]) -> list[Coordinates]:
     """One for each kind of a term."""
+    descriptor, kernel = term.descriptor, term.kernel
     found = []
-    for kind, own in kernel.columns:
-        if isinstance(descriptor, QuipSOAP) and isinstance(kernel.kernel, PolynomialKernel):
-            arguments = soap_arguments(descriptor, descriptor.species[kind])
-            sparse_mf = np.pad(kernel.sparse_mf[own], ((0, 0), (0, 1)))  # the last holds covariance_sigma0
-            parameters: dict[str, tuple[float, ...]] = {"zeta": (kernel.kernel.zeta,)}
-            found.append(Coordinates(arguments, "dot_product", kernel.delta, sparse_mf, weights_m[own], parameters))
-        elif isinstance(descriptor, TwoBody | ThreeBody) and isinstance(kernel.kernel, SquaredExponential):
-            length_f = np.broadcast_to(kernel.kernel.length, kernel.sparse_mf.shape[1:])
-            arguments = few_body_arguments(descriptor, descriptor.kinds[kind])
-            delta, alpha_m = kernel.delta / BOTH_WAYS, weights_m[own] * BOTH_WAYS
-            parameters = {"theta": tuple(length_f.tolist())}
-            found.append(Coordinates(arguments, "ard_se", delta, kernel.sparse_mf[own] * length_f, alpha_m, parameters))
+    for kind, points_mf in points.items():
+        if isinstance(descriptor, QuipSOAP) and isinstance(kernel, PolynomialKernel):
+            arguments = soap_arguments(descriptor, kind)
+            sparse_mf = np.pad(points_mf, ((0, 0), (0, 1)))  # the last holds covariance_sigma0
+            parameters: dict[str, tuple[float, ...]] = {"zeta": (kernel.zeta,)}
+            found.append(Coordinates(arguments, "dot_product", term.delta, sparse_mf, weights[kind], parameters))
+        elif isinstance(descriptor, TwoBody | ThreeBody) and isinstance(kernel, SquaredExponential):
+            arguments = few_body_arguments(descriptor, kind)
+            delta, alpha_m = term.delta / BOTH_WAYS, weights[kind] * BOTH_WAYS
+            parameters = {"theta": tuple(np.broadcast_to(kernel.length, points_mf.shape[1:]).tolist())}
+            found.append(Coordinates(arguments, "ard_se", delta, points_mf, alpha_m, parameters))
         else:
             raise ExchangeError(
                 f"`potential`: QUIP's files hold QuipSOAP with a power of the cosine, and TwoBody and ThreeBody with a "
-                f"squared exponential, not {type(descriptor).__name__} with {type(kernel.kernel).__name__}"
+                f"squared exponential, not {type(descriptor).__name__} with {type(kernel).__name__}"
             )
     return found
 
@@ -130,7 +123,7 @@ def read_quip_gap(path: str | Path) -> GAP:
     Returns
     -------
     GAP
-        Its standard deviations are NaN: the file says nothing of the equations that it was fitted to.
+        Without standard deviations: the file says nothing of the equations that it was fitted to.
 
     Raises
     ------
@@ -148,18 +141,20 @@ def read_quip_gap(path: str | Path) -> GAP:
     groups: dict[tuple[Declared, Declared], list[_Read]] = {}
     for own in sorted(raw, key=lambda one: not isinstance(one.descriptor, QuipSOAP)):
         groups.setdefault((own.shared(species), own.kernel), []).append(own)
-    return _assembled([_term(parts, species) for parts in groups.values()], content)
+    terms, points, weights = zip(*(_term(parts, species) for parts in groups.values()), strict=True)
+    offsets_z = [content.offsets.get(symbol, 0.0) for symbol in terms[0].descriptor.species]
+    return GAP.from_sparse_points(terms, points, weights, offsets_z)
 
 
 @dataclass(frozen=True)
 class _Read:
-    """One ``gpCoordinates`` in our terms: descriptor, elements, kernel, sparse points as mapped, and weights."""
+    """One ``gpCoordinates`` in our terms: descriptor, elements, kernel, features of the sparse points, and weights."""
 
     descriptor: QuipSOAP | TwoBody | ThreeBody
     elements: tuple[str, ...]
     kernel: SimilarityKernel
     delta: float
-    sparse_mf: Array
+    points_mf: Array
     weights_m: Array
 
     @classmethod
@@ -175,7 +170,10 @@ class _Read:
                 power = PolynomialKernel(own.parameters["zeta"][0])
             except ValueError as error:
                 raise ExchangeError(f"soap: {error}") from error
-            return cls(soap, centre, power, own.delta, own.sparse_mf[:, :-1], own.alpha_m)
+            points_mf = own.sparse_mf[:, :-1]
+            # QUIP takes the points as they are; here their direction counts
+            length_m = np.linalg.norm(points_mf, axis=1)
+            return cls(soap, centre, power, own.delta, points_mf, own.alpha_m * length_m**power.zeta)
         if kind in ("distance_2b", "angle_3b") and own.covariance == "ard_se" and "theta" in own.parameters:
             descriptor, elements = few_body_of(kind, arguments)
             _check_width(own, len(descriptor.names))
@@ -184,7 +182,7 @@ class _Read:
                 raise ExchangeError(f"expected {len(descriptor.names)} theta of {kind}, got {len(length_f)}")
             gaussian = SquaredExponential(length_f)
             delta, weights_m = own.delta * BOTH_WAYS, own.alpha_m / BOTH_WAYS
-            return cls(descriptor, elements, gaussian, delta, own.sparse_mf / np.array(length_f), weights_m)
+            return cls(descriptor, elements, gaussian, delta, own.sparse_mf, weights_m)
         raise ExchangeError(
             f"a GAP holds soap with dot_product, and distance_2b and angle_3b with ard_se, "
             f"not {kind} with {own.covariance}"
@@ -206,10 +204,14 @@ class _Read:
             )
         return self.descriptor
 
-    def kind(self, descriptor: LocalDescriptor | FewBody) -> int:
-        if isinstance(descriptor, FewBody):
-            return descriptor.kinds.index(" ".join(_in_order(descriptor, self.elements)))
-        return descriptor.species.index(self.elements[0])
+    @property
+    def kind(self) -> str:
+        """Its element or elements, as the descriptor has them."""
+        if not isinstance(self.descriptor, FewBody):
+            return self.elements[0]
+        # the centre of a triplet comes first, others by their atomic numbers
+        centre = () if isinstance(self.descriptor, TwoBody) else self.elements[:1]
+        return " ".join((*centre, *sorted(self.elements[len(centre) :], key=atomic_numbers.__getitem__)))
 
 
 def _check_width(own: Coordinates, expected: int) -> None:
@@ -219,42 +221,17 @@ def _check_width(own: Coordinates, expected: int) -> None:
         )
 
 
-def _in_order(descriptor: FewBody, elements: Sequence[str]) -> tuple[str, ...]:
-    """As in `kinds`: the centre of a triplet, and the others by their atomic numbers."""
-    centre = () if isinstance(descriptor, TwoBody) else elements[:1]
-    return (*centre, *sorted(elements[len(centre) :], key=atomic_numbers.__getitem__))
-
-
-def _term(parts: Sequence[_Read], species: tuple[str, ...]) -> tuple[Term, SparseKernel, Array]:
-    """The kinds of one descriptor and kernel, laid end to end."""
-    descriptor = parts[0].shared(species)
-    ordered = sorted(parts, key=lambda own: own.kind(descriptor))
-    kinds = [own.kind(descriptor) for own in ordered]
-    if len(set(kinds)) < len(kinds):
+def _term(parts: Sequence[_Read], species: tuple[str, ...]) -> tuple[Term, dict[str, Array], dict[str, Array]]:
+    """The kinds of one descriptor and kernel: the term, sparse points and weights."""
+    first = parts[0]
+    descriptor = first.shared(species)
+    if len({own.kind for own in parts}) < len(parts):
         raise ExchangeError(f"expected one gpCoordinates for each kind of {descriptor!r}, got two alike")
-    delta = ordered[0].delta
-    kind_m = np.concatenate([np.full(len(own.weights_m), kind) for own, kind in zip(ordered, kinds, strict=True)])
-    # what belongs to another variance is put into the weights
-    weights_m = np.concatenate([own.weights_m * (own.delta / delta) ** 2 for own in ordered])
-    sparse_mf = np.concatenate([own.sparse_mf for own in ordered])
-    kernel = SparseKernel(ordered[0].kernel, delta, sparse_mf, kind_m)
+    size = sum(len(own.weights_m) for own in parts)
     try:
-        term = Term(descriptor, kernel.kernel, False, delta, kernel.size)
+        term = Term(descriptor, first.kernel, relative_lengths=False, delta=first.delta, n_sparse=size)
     except ValueError as error:
         raise ExchangeError(str(error)) from error
-    return term, kernel, weights_m
-
-
-def _assembled(terms: Sequence[tuple[Term, SparseKernel, Array]], content: QuipXML) -> GAP:
-    first, *others = (term for term, _, _ in terms)
-    potential = GAP(first.descriptor, first.n_sparse, "squared exponential", delta=first.delta, terms=others)
-    if isinstance(first.kernel, PolynomialKernel):
-        potential = replace(potential, kernel="polynomial", zeta=first.kernel.zeta)
-    descriptors = tuple(term.descriptor for term, _, _ in terms)
-    potential._process = SparseProcess(descriptors, tuple(kernel for _, kernel, _ in terms))
-    potential.groups_ = {}
-    potential.offsets_ = np.array([content.offsets.get(symbol, 0.0) for symbol in first.descriptor.species])
-    potential.weights_ = np.concatenate([weights_m for _, _, weights_m in terms])
-    potential.log_likelihood_ = np.nan
-    potential._prior_mm = potential._posterior_mm = np.full((potential._process.size,) * 2, np.nan)
-    return potential
+    # what belongs to another variance is put into the weights
+    weights = {own.kind: own.weights_m * (own.delta / first.delta) ** 2 for own in parts}
+    return term, {own.kind: own.points_mf for own in parts}, weights

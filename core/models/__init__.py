@@ -5,7 +5,9 @@ A new family is a file here and a place in `REGISTRY`: its controls in the workb
 
 from __future__ import annotations
 
+from potscope.core.models.bagging import Committee
 from potscope.core.models.base import NotFitted, Potential
+from potscope.core.models.calibrated import Calibrated
 from potscope.core.models.composition import CompositionModel
 from potscope.core.models.cross_validation import cross_validated
 from potscope.core.models.delta import Delta
@@ -28,7 +30,9 @@ REGISTRY: dict[str, type[Potential]] = {
 }
 """Families that are made with hyperparameters and, most of them, a descriptor."""
 
-COMPOSED: dict[str, type[Potential]] = {cls.__name__: cls for cls in (FromCalculator, Repulsion, Delta)}
+COMPOSED: dict[str, type[Potential]] = {
+    cls.__name__: cls for cls in (FromCalculator, Repulsion, Delta, Committee, Calibrated)
+}
 """No families of their own: what is made of a calculator or of other potentials, or there for others to stand on."""
 
 __all__ = [
@@ -38,6 +42,8 @@ __all__ = [
     "SNAP",
     "SVR",
     "CalculatorFailed",
+    "Calibrated",
+    "Committee",
     "CompositionModel",
     "Delta",
     "FromCalculator",

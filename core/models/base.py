@@ -51,7 +51,7 @@ class Potential(Declared, ABC):
     """Whether the energy depends on where the atoms are; otherwise all forces and stresses are zero."""
 
     has_energy_std: ClassVar[bool] = False
-    """Whether energies come with a standard deviation."""
+    """Whether energies come with a standard deviation; of one potential it may be less than of its family."""
 
     has_atom_std: ClassVar[bool] = False
     """Whether local energies and forces come with standard deviations where they are asked for."""
@@ -168,6 +168,11 @@ class Potential(Declared, ABC):
 
         self.check_fitted()
         return save(self, path)
+
+    def _tells(self, **abilities: object) -> None:
+        """Say of this one potential what a class variable, such as ``has_energy_std``, says of its family."""
+        for name, value in abilities.items():
+            object.__setattr__(self, name, value)
 
     def check_fitted(self) -> None:
         """Raise `NotFitted` before ``fit``."""

@@ -12,10 +12,10 @@ from ase import Atoms
 from potscope.core._types import Array
 from potscope.core.dataset import Dataset
 from potscope.core.models.base import Potential
-from potscope.core.models.files import described, restored
+from potscope.core.models.nested import check_potential, packed, take_over, unpacked
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
-from potscope.core.validation import as_structures, shown
+from potscope.core.validation import as_structures
 
 PARTS = ("base", "correction")
 OF_THE_CORRECTION = ("has_energy_std", "has_atom_std", "has_extrapolation", "group_settings")
@@ -69,10 +69,8 @@ class Delta(Potential):
         """Check that both are potentials, and take over what the correction can say."""
         super().__post_init__()
         for name in PARTS:
-            if not isinstance(getattr(self, name), Potential):
-                raise TypeError(f"`{name}`: expected a potential, got {shown(getattr(self, name))}")
-        for name in OF_THE_CORRECTION:
-            object.__setattr__(self, name, getattr(self.correction, name))
+            check_potential(name, getattr(self, name))
+        take_over(self, self.correction, *OF_THE_CORRECTION)
         for name in ("extensive", "feels_positions", "learns_forces"):
             combine = all if name == "extensive" else any
             object.__setattr__(self, name, combine(getattr(one, name) for one in (self.base, self.correction)))
@@ -118,6 +116,7 @@ class Delta(Potential):
         rest = _rest(train, base.predict(train, part(progress, 0.25, 0.5)))
         correction = replace(self.correction).fit(rest, part(progress, 0.5, 0.95), groups=groups)
         self.groups_, self.base_, self.correction_ = given, base, correction
+        take_over(self, correction, *OF_THE_CORRECTION)
         progress(1.0, "fitted")
         return self
 
@@ -139,22 +138,13 @@ class Delta(Potential):
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What has to be saved, of both; a ValueError if one of them cannot be saved."""
-        plain: dict[str, Any] = {"hyperparameters": self.hyperparameters()}
-        arrays: dict[str, Array] = {}
-        for name, potential in zip(PARTS, (self.base_, self.correction_), strict=True):
-            plain[name], own = described(potential)
-            arrays |= {f"{name}.{key}": values for key, values in own.items()}
-        return plain, arrays
+        plain, arrays = packed({"base": self.base_, "correction": self.correction_})
+        return {"hyperparameters": self.hyperparameters(), **plain}, arrays
 
     @classmethod
     def from_state(cls, plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         """The potential that `state` came from."""
-        parts = {
-            name: restored(
-                plain[name], {key.partition(".")[2]: arrays[key] for key in arrays if key.startswith(f"{name}.")}
-            )
-            for name in PARTS
-        }
+        parts = {name: unpacked(name, plain, arrays) for name in PARTS}
         potential = cls(**parts, **plain["hyperparameters"])
         potential.base_, potential.correction_ = parts["base"], parts["correction"]
         return potential

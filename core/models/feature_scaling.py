@@ -7,10 +7,11 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from potscope.core._types import Array, IntArray
 from potscope.core.features import Features
-from potscope.core.validation import check_choice
+from potscope.core.validation import check_array, check_choice
 
 SCALINGS = ("standard", "range", "centred", "centred range", "none")
 CONSTANT = 1e-10  # of its largest value; a feature that varies less tells nothing
@@ -42,7 +43,8 @@ class FeatureScaling:
     Attributes
     ----------
     minimum_zf, maximum_zf, mean_zf, sigma_zf
-        Of the data, in units of the features, shape (species, features); the columns of n2p2's ``scaling.data``.
+        Of the data, in units of the features, shape (species, features); the columns of n2p2's ``scaling.data``. Where
+        nothing is known of the data, ranges are from minus to plus infinity, and nothing is outside.
     shift_zf, factor_zf
         :math:`s` and :math:`c`.
     """
@@ -60,8 +62,34 @@ class FeatureScaling:
             values = getattr(self, item.name)
             if values.ndim != 2 or values.shape != expected:
                 raise ValueError(f"`{item.name}`: expected shape {expected} of two axes, got {values.shape}")
-            if not np.isfinite(values).all():
-                raise ValueError(f"`{item.name}`: expected finite numbers, got {values[~np.isfinite(values)][0]}")
+            wrong = np.isnan(values) if item.name in ("minimum_zf", "maximum_zf") else ~np.isfinite(values)
+            if wrong.any():
+                raise ValueError(f"`{item.name}`: expected finite numbers, got {values[wrong][0]}")
+
+    @classmethod
+    def given(
+        cls, shift: ArrayLike, factor: ArrayLike, minimum: ArrayLike = -np.inf, maximum: ArrayLike = np.inf
+    ) -> Self:
+        """The scaling of a shift and a factor that are known, such as those of another code.
+
+        Parameters
+        ----------
+        shift, factor
+            :math:`s` and :math:`c`, shape (species, features).
+        minimum, maximum
+            The range in the data, shape (species, features) or one number; without it nothing is outside. Mean values
+            and deviations, which no energy depends on, are zero.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are no numbers of these shapes.
+        """
+        shift_zf = check_array("shift", shift, (None, None))
+        factor_zf = check_array("factor", factor, shift_zf.shape)
+        low_zf, high_zf = (np.broadcast_to(np.asarray(one, dtype=float), shift_zf.shape) for one in (minimum, maximum))
+        zero_zf = np.zeros(shift_zf.shape)
+        return cls(low_zf, high_zf, zero_zf, zero_zf, shift_zf, factor_zf)
 
     @classmethod
     def measured(cls, values_nf: Array, species_n: IntArray, n_species: int, scaling: str) -> Self:
@@ -87,7 +115,8 @@ class FeatureScaling:
     def outside(self, features: Features, species_n: IntArray, first: int = 0) -> OutOfRange:
         """Where features are beyond their range in the data; structures are counted from `first`."""
         low_nf, high_nf = self.minimum_zf[species_n], self.maximum_zf[species_n]
-        slack_nf = ROUNDING * (high_nf - low_nf)
+        range_nf = high_nf - low_nf
+        slack_nf = ROUNDING * np.where(np.isfinite(range_nf), range_nf, 0.0)
         values_nf = features.values
         atom_k, feature_k = np.nonzero((values_nf < low_nf - slack_nf) | (values_nf > high_nf + slack_nf))
         structure_k = features.structure_r[atom_k]

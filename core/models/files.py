@@ -1,8 +1,8 @@
 """Potentials in files: numbers and words in a zip, and no code.
 
 A ``.potscope`` file holds ``model.json`` (format and version, class, hyperparameters, descriptor, the settings of
-groups that the fit was given, and the SHA-256 of the arrays) and ``arrays.npz``. Nothing in it is ever executed: arrays
-are read without pickle, classes come from the registries by name.
+groups that the fit was given, the SHA-256 of the arrays, and notes of who wrote it) and ``arrays.npz``. Nothing in it is
+ever executed: arrays are read without pickle, classes come from the registries by name.
 """
 
 from __future__ import annotations
@@ -31,8 +31,18 @@ class PotentialFileError(ValueError):
     """A file is no potential, or a damaged one, or a newer one than this version reads."""
 
 
-def save(potential: Potential, path: str | Path) -> Path:
-    """Write a fitted potential; the file is complete or absent, and equal potentials make equal files."""
+def save(potential: Potential, path: str | Path, notes: Mapping[str, Any] | None = None) -> Path:
+    """Write a fitted potential; the file is complete or absent, and equal potentials make equal files.
+
+    Parameters
+    ----------
+    potential
+        A fitted one.
+    path
+        Where it goes.
+    notes
+        Plain values for JSON that `notes_of` gives back, such as what the potential was trained on.
+    """
     target = Path(path)
     words, arrays = described(potential)
     buffer = io.BytesIO()
@@ -43,6 +53,7 @@ def save(potential: Potential, path: str | Path) -> Path:
         "version": VERSION,
         "arrays_sha256": hashlib.sha256(packed).hexdigest(),
         **words,
+        **({"notes": dict(notes)} if notes else {}),
     }
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -75,6 +86,17 @@ def load(path: str | Path) -> Potential:
         return restored(header, arrays)
     except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise PotentialFileError(f"{source} is damaged or incomplete: {error}") from error
+
+
+def notes_of(path: str | Path) -> dict[str, Any]:
+    """What was noted in a file of a potential; empty where nothing was. Raises what `load` does."""
+    source = Path(path)
+    if not source.is_file():
+        raise FileNotFoundError(f"`path`: there is no file {source}")
+    notes = _unpack(source)[0].get("notes", {})
+    if not isinstance(notes, dict):
+        raise PotentialFileError(f"{source} is damaged or incomplete: its notes are no mapping")
+    return notes
 
 
 def described(potential: Potential) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import ArrayLike
 
 from potscope.core._types import Array
 from potscope.core.dataset import Dataset
@@ -18,6 +19,7 @@ from potscope.core.models.base import LocalPotential
 from potscope.core.models.descriptor_files import plain_of
 from potscope.core.models.environment_kernel import SparseKernel
 from potscope.core.models.gap_equations import Solved, solved
+from potscope.core.models.gap_points import process_of, terms_of
 from potscope.core.models.gap_process import SparseProcess
 from potscope.core.models.gap_sigmas import Sigmas, sigmas_of
 from potscope.core.models.gap_terms import SPARSE_METHODS, Term, descriptor_from, sparse_kernel
@@ -28,6 +30,7 @@ from potscope.core.models.training import check_energies
 from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
+from potscope.core.validation import check_array
 
 KERNELS = ("polynomial", "squared exponential")
 
@@ -100,7 +103,7 @@ class GAP(LocalPotential):
         Weights :math:`c_m` of the sparse points, shape (sparse points,).
     log_likelihood_
         Logarithm of the marginal likelihood of the energies, forces and virials less the offsets, in their units; NaN
-        for files from before it was kept.
+        for files from before it was kept, and where nothing tells what the potential was fitted to.
 
     References
     ----------
@@ -167,8 +170,7 @@ class GAP(LocalPotential):
     weights_: Array = field(init=False, repr=False)
     log_likelihood_: float = field(init=False, repr=False)
     _process: SparseProcess = field(init=False, repr=False)
-    _prior_mm: Array = field(init=False, repr=False)
-    _posterior_mm: Array = field(init=False, repr=False)
+    _triangles: tuple[Array, Array] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
@@ -177,6 +179,73 @@ class GAP(LocalPotential):
             raise TypeError(f"`terms`: expected some Term, got {self.terms!r}")
         self.terms = tuple(self.terms)
         self.all_terms  # noqa: B018 - checks the descriptor with the kernel
+
+    @classmethod
+    def from_sparse_points(
+        cls,
+        terms: Sequence[Term],
+        points: Sequence[Mapping[str, ArrayLike]],
+        weights: Sequence[Mapping[str, ArrayLike]],
+        offsets: ArrayLike | None = None,
+    ) -> Self:
+        r"""A potential of sparse points and weights that are known, such as those of another code.
+
+        Nothing tells what it was fitted to: it has no standard deviations. It is what `sparse_terms` was given.
+
+        Parameters
+        ----------
+        terms
+            Descriptor, kernel and :math:`\delta` of each term. Lengths are in units of the features
+            (``relative_lengths=False``); how many points there are and how they were chosen is not looked at.
+        points
+            For each term the features of its sparse points :math:`\mathbf q_m`, shape (points, features), by their
+            kind: the element of the centre, or the elements of a pair or triplet as in the descriptor's `kinds`. Of
+            points of a `PolynomialKernel` the direction counts alone.
+        weights
+            For each term the weights :math:`c_m` of its points, shape (points,), by their kind.
+        offsets
+            Energy of an atom of each species of the first descriptor, eV, shape (species,); without them zero.
+
+        Raises
+        ------
+        TypeError
+            If something is no `Term`, or no numbers.
+        ValueError
+            If a kind is not the descriptor's, or a shape is another.
+
+        Examples
+        --------
+        >>> from potscope.core.descriptors import TwoBody
+        >>> from potscope.core.kernels import SquaredExponential
+        >>> pairs = Term(TwoBody(["Si"], cutoff=5.0), SquaredExponential((1.0,)), relative_lengths=False, delta=0.5)
+        >>> points, weights = {"Si Si": [[2.2], [3.1]]}, {"Si Si": [4.0, -2.5]}
+        >>> gap = GAP.from_sparse_points([pairs], [points], [weights], offsets=[-163.2])
+        >>> gap.n_sparse_, gap.has_energy_std
+        (2, False)
+        """
+        process, weights_m = process_of(terms, points, weights)
+        first = terms[0]
+        kernel: dict[str, Any] = {"kernel": "squared exponential"}
+        if isinstance(first.kernel, PolynomialKernel):
+            kernel = {"kernel": "polynomial", "zeta": first.kernel.zeta}
+        size = process.kernels[0].size
+        potential = cls(first.descriptor, size, **kernel, delta=first.delta, terms=terms[1:])
+        n_species = len(first.descriptor.species)
+        offsets_z = np.zeros(n_species) if offsets is None else check_array("offsets", offsets, (n_species,))
+        potential._take(process, weights_m, offsets_z, {})
+        return potential
+
+    @property
+    def sparse_terms(self) -> tuple[tuple[Term, dict[str, Array], dict[str, Array]], ...]:
+        """Each term with the features and the weights of its sparse points by their kind; see `from_sparse_points`.
+
+        Raises
+        ------
+        NotFitted
+            Before ``fit``.
+        """
+        self.check_fitted()
+        return terms_of(self._process, self.weights_)
 
     @property
     def all_terms(self) -> tuple[Term, ...]:
@@ -244,9 +313,23 @@ class GAP(LocalPotential):
 
     def keep(self, process: SparseProcess, found: Solved, offsets_z: Array, groups: Mapping[str, Sigmas]) -> None:
         """Take what has been learnt."""
-        self.groups_, self.offsets_, self.weights_, self._process = dict(groups), offsets_z, found.weights_m, process
-        self._prior_mm, self._posterior_mm = found.prior_mm, found.posterior_mm
-        self.log_likelihood_ = found.log_likelihood
+        triangles = found.prior_mm, found.posterior_mm
+        self._take(process, found.weights_m, offsets_z, groups, found.log_likelihood, triangles)
+
+    def _take(
+        self,
+        process: SparseProcess,
+        weights_m: Array,
+        offsets_z: Array,
+        groups: Mapping[str, Sigmas],
+        log_likelihood: float = np.nan,
+        triangles: tuple[Array, Array] | None = None,
+    ) -> None:
+        """Take what is known, and say whether deviations follow from it: not without prior and posterior triangle."""
+        self.groups_, self.offsets_, self.weights_, self._process = dict(groups), offsets_z, weights_m, process
+        self.log_likelihood_ = log_likelihood
+        self._triangles = triangles
+        self._tells(has_energy_std=triangles is not None, has_atom_std=triangles is not None)
 
     def check_data(self, train: Dataset) -> None:
         """Raise a ValueError where there is no energy to fit to, or an element a descriptor does not know."""
@@ -280,23 +363,25 @@ class GAP(LocalPotential):
         local_n, gradient = self._process.gradient(pairs, self.weights_)
         local_n += offsets_of(pairs.numbers_n, self.descriptor.species, self.offsets_)
         prediction = summed(structures, pairs, local_n, gradient)
+        if self._triangles is None:
+            return prediction
         if energy_std:
-            prediction = replace(prediction, energy_std=self._energy_std(pairs, atoms=False))
+            prediction = replace(prediction, energy_std=self._energy_std(pairs, False, *self._triangles))
         if atom_std:
-            local_std_n = self._energy_std(pairs, atoms=True)
-            force_std = tuple(self._force_std(own) for _, own in by_structures(pairs))
+            local_std_n = self._energy_std(pairs, True, *self._triangles)
+            force_std = tuple(self._force_std(own, *self._triangles) for _, own in by_structures(pairs))
             edges = pairs.first_atom_s[1:-1]
             prediction = replace(prediction, local_energy_std=tuple(np.split(local_std_n, edges)), force_std=force_std)
         return prediction
 
-    def _energy_std(self, pairs: Pairs, atoms: bool) -> Array:
-        return deviation(*energy_sums(self._process, pairs, atoms), self._prior_mm, self._posterior_mm)
+    def _energy_std(self, pairs: Pairs, atoms: bool, prior_mm: Array, posterior_mm: Array) -> Array:
+        return deviation(*energy_sums(self._process, pairs, atoms), prior_mm, posterior_mm)
 
-    def _force_std(self, pairs: Pairs) -> Array:
+    def _force_std(self, pairs: Pairs, prior_mm: Array, posterior_mm: Array) -> Array:
         """Standard deviations of the forces of one structure, eV/Å, shape (atoms, 3)."""
         columns_nm = self._process.derivative_columns(pairs)[0].reshape(-1, self._process.size)
         prior_n = prior_of_forces(self._process, pairs).ravel()
-        return deviation(prior_n, columns_nm, self._prior_mm, self._posterior_mm).reshape(-1, 3)
+        return deviation(prior_n, columns_nm, prior_mm, posterior_mm).reshape(-1, 3)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What has to be saved: plain values for JSON, and arrays."""
@@ -308,10 +393,10 @@ class GAP(LocalPotential):
         arrays = {
             "offsets_z": self.offsets_,
             "weights_m": self.weights_,
-            "prior_mm": self._prior_mm,
-            "posterior_mm": self._posterior_mm,
             "log_likelihood": np.array(self.log_likelihood_),
         }
+        if self._triangles is not None:
+            arrays["prior_mm"], arrays["posterior_mm"] = self._triangles
         for t, kernel in enumerate(self._process.kernels):
             arrays[_numbered("sparse_mf", t)] = kernel.sparse_mf
             arrays[_numbered("species_m", t)] = kernel.kind_m.astype(float)
@@ -329,10 +414,13 @@ class GAP(LocalPotential):
             kernel = term.resolved(arrays.get(_numbered("length_f", t), np.empty(0)))
             kind_m = arrays[_numbered("species_m", t)].astype(np.int64)
             kernels.append(SparseKernel(kernel, term.delta, arrays[_numbered("sparse_mf", t)], kind_m))
-        potential._process = SparseProcess(tuple(term.descriptor for term in potential.all_terms), tuple(kernels))
-        potential.offsets_, potential.weights_ = arrays["offsets_z"], arrays["weights_m"]
-        potential._prior_mm, potential._posterior_mm = arrays["prior_mm"], arrays["posterior_mm"]
-        potential.log_likelihood_ = float(arrays.get("log_likelihood", np.array(np.nan)))
+        process = SparseProcess(tuple(term.descriptor for term in potential.all_terms), tuple(kernels))
+        triangles = None
+        # older files say by NaN that nothing is known
+        if "posterior_mm" in arrays and not np.isnan(arrays["posterior_mm"]).all():
+            triangles = arrays["prior_mm"], arrays["posterior_mm"]
+        likelihood = float(arrays.get("log_likelihood", np.array(np.nan)))
+        potential._take(process, arrays["weights_m"], arrays["offsets_z"], {}, likelihood, triangles)
         return potential
 
 

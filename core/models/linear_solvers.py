@@ -54,10 +54,11 @@ class Reduced:
 
 @dataclass(frozen=True)
 class Solution:
-    """Weights, shape (columns,), and their spread, shape (columns, columns); see the top of the module."""
+    """Weights, shape (columns,), their spread, shape (columns, columns), and the noise; see the top of the module."""
 
     w_k: Array
     spread_kk: Array
+    noise: float
 
 
 def least_squares(equations: Reduced) -> Solution:
@@ -73,7 +74,7 @@ def least_squares(equations: Reduced) -> Solution:
     w_k = Vt[kept].T @ (U[:, kept].T @ equations.z_k / s_k[kept]) / length_k
     noise = equations.noise(w_k, float(kept.sum()))
     safe_k = np.maximum(s_k, floor) if floor > 0 else np.ones_like(s_k)
-    return Solution(w_k, np.sqrt(noise) * Vt.T / safe_k / length_k[:, None])
+    return Solution(w_k, np.sqrt(noise) * Vt.T / safe_k / length_k[:, None], noise)
 
 
 def ridge(equations: Reduced, strength: float) -> Solution:
@@ -85,7 +86,7 @@ def ridge(equations: Reduced, strength: float) -> Solution:
     w_k, inverse_kk = _penalised(equations.R_kk / length_k, equations.z_k, np.full(len(length_k), strength))
     used = len(w_k) - strength * float(np.sum(inverse_kk**2))
     noise = equations.noise(w_k / length_k, used)
-    return Solution(w_k / length_k, np.sqrt(noise) * inverse_kk / length_k[:, None])
+    return Solution(w_k / length_k, np.sqrt(noise) * inverse_kk / length_k[:, None], noise)
 
 
 def automatic_relevance(equations: Reduced, progress: Progress = silent) -> Solution:
@@ -104,7 +105,7 @@ def automatic_relevance(equations: Reduced, progress: Progress = silent) -> Solu
     length_k = equations.lengths()
     R_kk = equations.R_kk / length_k
     strength_k = np.full(len(length_k), 1e-8)
-    w_k, spread_kk = np.zeros(len(length_k)), np.zeros_like(R_kk)
+    w_k, spread_kk, noise = np.zeros(len(length_k)), np.zeros_like(R_kk), 0.0
     for rounds in range(MOST_ROUNDS):
         progress(rounds / MOST_ROUNDS, f"automatic relevance, round {rounds + 1}")
         kept = np.flatnonzero(strength_k < IRRELEVANT)
@@ -116,7 +117,7 @@ def automatic_relevance(equations: Reduced, progress: Progress = silent) -> Solu
         strength_k[kept] = used * noise / np.maximum(w_k[kept] ** 2, np.finfo(float).tiny)
         if np.abs(w_k - before_k).max() <= CHANGE * np.abs(w_k).max():
             break
-    return Solution(w_k / length_k, spread_kk / length_k[:, None])
+    return Solution(w_k / length_k, spread_kk / length_k[:, None], noise)
 
 
 def _penalised(R_kk: Array, z_k: Array, strength_k: Array) -> tuple[Array, Array]:

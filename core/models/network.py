@@ -44,9 +44,11 @@ from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit
 
 from potscope.core._types import Array
+from potscope.core.validation import check_array
 
 Activation: TypeAlias = Callable[[Array], tuple[Array, Array, Array]]
 """Value and first two derivatives at each of some numbers."""
@@ -135,6 +137,45 @@ class Network:
         outputs = [layer.weights_hk.shape[1] for layer in self.layers]
         if [*inputs[1:], 1] != outputs:
             raise ValueError(f"`layers`: expected each to take what the one before gives, got {inputs} -> {outputs}")
+
+    @classmethod
+    def from_weights(
+        cls, weights: Sequence[ArrayLike], biases: Sequence[ArrayLike], activations: str | Sequence[str]
+    ) -> Network:
+        """A network of weights that are known.
+
+        Parameters
+        ----------
+        weights
+            Of each layer, from each of the nodes before (rows) to each node (columns), shape (nodes before, nodes).
+        biases
+            Of each layer, shape (nodes,).
+        activations
+            Of each layer one of `ACTIVATIONS`; or one for all hidden layers, to which a linear output is added.
+
+        Raises
+        ------
+        TypeError
+            If something is no number.
+        ValueError
+            If there is not one of each for each layer, or a layer does not take what the one before gives.
+
+        Examples
+        --------
+        >>> Network.from_weights([[[0.3, -0.1]], [[1.0], [-0.4]]], [[0.1, 0.0], [0.02]], "tanh").energies(np.eye(1))
+        array([0.43981616])
+        """
+        names = [*[activations] * (len(weights) - 1), "linear"] if isinstance(activations, str) else list(activations)
+        if not len(weights) == len(biases) == len(names):
+            raise ValueError(
+                f"`biases`: expected as many as `weights` and `activations`, {len(weights)} and {len(names)}, "
+                f"got {len(biases)}"
+            )
+        layers = []
+        for l, (weights_hk, bias_k, name) in enumerate(zip(weights, biases, names, strict=True)):
+            checked_hk = check_array(f"weights[{l}]", weights_hk, (None, None))
+            layers.append(Layer(checked_hk, check_array(f"biases[{l}]", bias_k, checked_hk.shape[1:]), name))
+        return cls(tuple(layers))
 
     @classmethod
     def drawn(cls, n_features: int, hidden: Sequence[int], activation: str, rng: np.random.Generator) -> Network:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import ArrayLike
 
 from potscope.core._types import Array, IntArray
 from potscope.core.dataset import Dataset
@@ -28,7 +29,7 @@ from potscope.core.models.training import check_energies
 from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
-from potscope.core.validation import as_structures
+from potscope.core.validation import as_structures, check_array, shown
 
 
 @dataclass(eq=False)
@@ -176,37 +177,66 @@ penalty, whitening, members, restarts, learning_rate, batch_size, seed
         descriptor: LocalDescriptor,
         networks: Sequence[Sequence[Network]],
         scaling: FeatureScaling,
-        offsets: Array,
+        offsets: ArrayLike,
         **hyperparameters: Any,
     ) -> Self:
-        """A fitted potential of networks that are known, such as those of another code.
+        """A potential of networks that are known, such as those of another code.
 
         Parameters
         ----------
         descriptor
             What the networks stand on.
-        networks, scaling, offsets
-            What `networks_`, `scaling_` and `offsets_` will be.
+        networks
+            For each network of the committee one for each species of the descriptor, as of `networks_`; see
+            `Network.from_weights`.
+        scaling
+            Of the features, as of `scaling_`; see `FeatureScaling.given`.
+        offsets
+            Energy of an atom of each species, eV, shape (species,).
         **hyperparameters
-            Of a fit; nothing that is known depends on them.
+            Of a fit; nothing that is known depends on them. Nodes, their function and how many members there are follow
+            from the networks.
 
         Raises
         ------
+        TypeError
+            If something is of another kind.
         ValueError
             If there is not a network for each species, or a number of features is not the descriptor's.
+
+        Examples
+        --------
+        >>> from potscope.core.descriptors import ACSF
+        >>> acsf = ACSF.generated(["Si"], cutoff=5.0, n_radial=2, zetas=())
+        >>> weights, biases = [[[0.3], [0.2], [-0.1]], [[1.5]]], [[0.1], [0.02]]
+        >>> network = Network.from_weights(weights, biases, "tanh")
+        >>> scaling = FeatureScaling.given(shift=[[0.5, 0.4, 0.1]], factor=[[2.0, 3.0, 1.0]])
+        >>> NeuralNetwork.from_networks(acsf, [[network]], scaling, offsets=[-163.2]).kept
+        '6 parameters'
         """
+        known = [tuple(member) for member in networks]
+        if any(not isinstance(network, Network) for member in known for network in member):
+            raise TypeError(f"`networks`: expected a Network for each species, got {shown(networks)}")
+        if not isinstance(scaling, FeatureScaling):
+            raise TypeError(f"`scaling`: expected a FeatureScaling, got {shown(scaling)}")
+        if known and known[0]:
+            hidden = known[0][0].layers[:-1]
+            shape = {"hidden": tuple(float(len(layer.bias_k)) for layer in hidden)} if hidden else {}
+            first = {"activation": known[0][0].layers[0].activation, "members": len(known)}
+            hyperparameters = {**shape, **first, **hyperparameters}
         potential = cls(descriptor, **hyperparameters)
-        potential._take(networks, scaling, offsets, (np.empty((0, 2)),) * len(networks), {})
+        potential._keep(known, scaling, offsets, (np.empty((0, 2)),) * len(known), {})
         return potential
 
-    def _take(
+    def _keep(
         self,
         networks: Sequence[Sequence[Network]],
         scaling: FeatureScaling,
-        offsets: Array,
+        offsets: ArrayLike,
         histories: Sequence[Array],
         groups: dict[str, Weights],
     ) -> None:
+        """Take what has been learnt; deviations are those among several networks."""
         n_species, n_features = len(self.descriptor.species), len(self.descriptor.names)
         if not networks or any(len(member) != n_species for member in networks):
             sizes = [len(member) for member in networks]
@@ -218,11 +248,11 @@ penalty, whitening, members, restarts, learning_rate, batch_size, seed
         if scaling.shift_zf.shape != (n_species, n_features):
             expected = (n_species, n_features)
             raise ValueError(f"`scaling`: expected arrays of shape {expected}, got {scaling.shift_zf.shape}")
-        if np.shape(offsets) != (n_species,):
-            raise ValueError(f"`offsets`: expected shape {(n_species,)}, got {np.shape(offsets)}")
-        self.groups_, self.offsets_, self.scaling_ = groups, np.asarray(offsets, dtype=float), scaling
+        self.offsets_ = check_array("offsets", offsets, (n_species,))
+        self.groups_, self.scaling_, self.histories_ = groups, scaling, tuple(histories)
         self.networks_ = tuple(tuple(member) for member in networks)
-        self.histories_ = tuple(histories)
+        several = len(networks) > 1
+        self._tells(has_energy_std=several, has_atom_std=several)
 
     def fit(self, train: Dataset, progress: Progress = silent, *, groups: Mapping[str, Weights] | None = None) -> Self:
         """Learn from energies, forces and stresses, as far as the data set has them.
@@ -265,7 +295,7 @@ penalty, whitening, members, restarts, learning_rate, batch_size, seed
         found = committee.trained(part(progress, 0.15, 0.99))
         networks = [inputs.folded(member.networks, member.unit, scaling) for member in found]
         progress(1.0, "fitted")
-        self._take(networks, scaling, offsets_z, [member.history_eq for member in found], given)
+        self._keep(networks, scaling, offsets_z, [member.history_eq for member in found], given)
         return self
 
     def _plan(self) -> Plan:
@@ -407,5 +437,5 @@ penalty, whitening, members, restarts, learning_rate, batch_size, seed
         scaling = FeatureScaling(**{item.name: arrays[item.name] for item in fields(FeatureScaling)})
         potential = cls(descriptor, **plain["hyperparameters"])
         histories = [arrays[f"history_{e}"] for e in range(len(networks))]
-        potential._take(networks, scaling, arrays["offsets_z"], histories, {})
+        potential._keep(networks, scaling, arrays["offsets_z"], histories, {})
         return potential

@@ -8,8 +8,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import ArrayLike
 
 from potscope.core._types import Array, IntArray
+from potscope.core.calibration import Recalibration
 from potscope.core.dataset import Dataset
 from potscope.core.descriptors import LocalDescriptor
 from potscope.core.features import Features, Gradient
@@ -19,6 +21,7 @@ from potscope.core.models.descriptor_files import local_descriptor_from, plain_o
 from potscope.core.models.extrapolation import ActiveSets
 from potscope.core.models.group_weights import Weights, settings_of
 from potscope.core.models.least_squares import TriangularLeastSquares
+from potscope.core.models.left_out_rows import Sample, recalibration_of
 from potscope.core.models.linear_solvers import Reduced, Solution, automatic_relevance, least_squares, ridge
 from potscope.core.models.local_energies import by_centres, summed, virials_of, voigt
 from potscope.core.models.offsets import least_squares_offsets
@@ -26,7 +29,10 @@ from potscope.core.models.training import check_energies
 from potscope.core.pairs import Pairs
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
+from potscope.core.validation import check_array, shown
 from potscope.core.zbl import ZBL
+
+Rows = tuple[Array, Array]
 
 MOST_SLOPES = 20_000_000  # derivatives of features by pair vectors that are held at once: 160 MB, and copies
 
@@ -54,11 +60,17 @@ class SNAP(LocalPotential):
     as they were solved, the standard deviation of a total energy with summed features :math:`\mathbf x` is by its
     leverage
 
-    .. math:: \sigma_E = s\,\sqrt{\mathbf x^{\mathsf T} (\mathbf R^{\mathsf T}\mathbf R)^{-1}\mathbf x} .
+    .. math:: \sigma_E = a_E\, s\,\sqrt{\mathbf x^{\mathsf T} (\mathbf R^{\mathsf T}\mathbf R)^{-1}\mathbf x} .
 
     It is the same for a local energy, with the features of one atom, and for a component of a force, with their
-    derivatives. The extrapolation grade of an atom compares its environment with those of the data, whatever their
-    references are; see `ActiveSets`.
+    derivatives and :math:`a_F`. Without the factors it is what noise of the references makes of the coefficients. But
+    references have next to no noise: what is left over is what no coefficients can describe, it is alike in forces of
+    like environments, and more data make it no smaller. So the factors are those by which half of the energies, and of
+    the forces, are within the interval that says so where each is left out of the fit; see `left_out_rows`. The
+    deviations are then those of errors against references.
+
+    The extrapolation grade of an atom compares its environment with those of the data, whatever their references are;
+    see `ActiveSets`.
 
     Parameters
     ----------
@@ -72,6 +84,8 @@ class SNAP(LocalPotential):
     coefficients_
         :math:`\beta^0_z` and :math:`\boldsymbol\beta_z` of each species of the descriptor, eV per unit of the feature,
         shape (species, 1 + features): in the order of a ``.snapcoeff`` file.
+    recalibration_
+        The factors :math:`a_E` and :math:`a_F`; 1 for files from before there were any.
 
     References
     ----------
@@ -81,6 +95,9 @@ class SNAP(LocalPotential):
     M. A. Wood, A. P. Thompson, J. Chem. Phys. 148, 241721 (2018), for the quadratic one. doi:10.1063/1.5017641
 
     A. Rohskopf et al., J. Open Source Softw. 8, 5118 (2023). doi:10.21105/joss.05118
+
+    T. D. Swinburne, D. Perez, Mach. Learn.: Sci. Technol. 6, 015008 (2025), for why noise does not tell the errors of
+    models that are too simple. doi:10.1088/2632-2153/ad9fce
 
     E. V. Podryabinkin, A. V. Shapeev, Comput. Mater. Sci. 140, 171 (2017), for the grade.
     doi:10.1016/j.commatsci.2017.08.031
@@ -113,7 +130,8 @@ class SNAP(LocalPotential):
 
     groups_: dict[str, Weights] = field(init=False, repr=False)
     coefficients_: Array = field(init=False, repr=False)
-    _spread_kk: Array = field(init=False, repr=False)
+    recalibration_: Recalibration = field(init=False, repr=False, default=Recalibration())
+    _spread_kk: Array | None = field(init=False, repr=False, default=None)
     _active: ActiveSets | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -125,6 +143,72 @@ class SNAP(LocalPotential):
             raise ValueError(
                 f"`zbl_inner`: expected less than `zbl_outer`, {self.zbl_outer:g} Å, got {self.zbl_inner:g}"
             )
+
+    @classmethod
+    def from_coefficients(
+        cls,
+        descriptor: LocalDescriptor,
+        coefficients: ArrayLike,
+        offsets: ArrayLike | None = None,
+        repulsion: ZBL | None = None,
+    ) -> Self:
+        r"""A potential of coefficients that are known, such as those of another code.
+
+        Nothing tells how sure they are: it has neither standard deviations nor extrapolation grades.
+
+        Parameters
+        ----------
+        descriptor
+            What the energies are linear in.
+        coefficients
+            :math:`\beta^0_z` and :math:`\boldsymbol\beta_z` for each species of the descriptor, eV per unit of the
+            feature, shape (species, 1 + features): in the order of a ``.snapcoeff`` file.
+        offsets
+            Energies of single atoms, eV, shape (species,), that are added to the constants, where the coefficients were
+            fitted to energies less these.
+        repulsion
+            What the linear part is on top of.
+
+        Raises
+        ------
+        TypeError
+            If the descriptor is none of atoms, or the repulsion no `ZBL`.
+        ValueError
+            If a shape is another or a number is not finite.
+
+        Examples
+        --------
+        >>> from potscope.core.descriptors import Bispectrum
+        >>> bispectrum = Bispectrum(species=["Ta"], twojmax=2, rcutfac=4.7)
+        >>> potential = SNAP.from_coefficients(bispectrum, [[-2.9, -0.01, 0.02, 0.1, -0.05, 0.03]], offsets=[-11.8])
+        >>> potential.coefficients_.shape, potential.has_energy_std
+        ((1, 6), False)
+        """
+        if repulsion is not None and not isinstance(repulsion, ZBL):
+            raise TypeError(f"`repulsion`: expected a ZBL or None, got {shown(repulsion)}")
+        inner, outer = (repulsion.inner, repulsion.outer) if repulsion is not None else (0.0, 0.0)
+        potential = cls(descriptor, zbl_inner=inner, zbl_outer=outer)
+        n_species = len(descriptor.species)
+        known_zk = check_array("coefficients", coefficients, (n_species, 1 + len(descriptor.names))).copy()
+        if offsets is not None:
+            known_zk[:, 0] += check_array("offsets", offsets, (n_species,))
+        potential._keep(known_zk, None, None, {})
+        return potential
+
+    def _keep(
+        self,
+        coefficients_zk: Array,
+        spread_kk: Array | None,
+        active: ActiveSets | None,
+        groups: dict[str, Weights],
+        recalibration: Recalibration | None = None,
+    ) -> None:
+        """Take what has been learnt, and say which deviations follow from it."""
+        self.groups_, self.coefficients_ = groups, coefficients_zk
+        self.recalibration_ = recalibration or Recalibration()
+        self._spread_kk, self._active = spread_kk, active
+        known = spread_kk is not None
+        self._tells(has_energy_std=known, has_atom_std=known, has_extrapolation=active is not None)
 
     @property
     def fitted(self) -> bool:
@@ -164,18 +248,22 @@ class SNAP(LocalPotential):
         progress(0.0, "compiling the kernels and describing the environments")
         offsets_z = self._offsets(train)
         n_columns = len(offsets_z) * (1 + len(self.descriptor.names))
-        equations = TriangularLeastSquares(n_columns)
+        equations, energies, forces = TriangularLeastSquares(n_columns), Sample(), Sample()
         for index in range(len(train)):
             progress(0.8 * index / len(train), f"structure {index + 1} of {len(train)}")
             with learnt_from([train.ids[index]]):
-                equations.add(*self._equations(train, index, offsets_z, weights_s[index]))
+                parts = self._equations(train, index, offsets_z, weights_s[index])
+            for A, b in parts:
+                equations.add(A, b)
+            energies.add(*parts[0])
+            forces.add(*parts[1])
         progress(0.8, "solving")
         solution = self._solve(equations.reduced(), part(progress, 0.8, 0.9))
         active = ActiveSets.of(train.structures, self.descriptor, part(progress, 0.9, 1.0))
-        coefficients = solution.w_k.reshape(len(offsets_z), -1)
+        recalibration = recalibration_of(energies, forces, solution)
+        coefficients = solution.w_k.reshape(len(offsets_z), -1).copy()
         coefficients[:, 0] += offsets_z
-        self.groups_, self.coefficients_ = given, coefficients
-        self._spread_kk, self._active = solution.spread_kk, active
+        self._keep(coefficients, solution.spread_kk, active, given, recalibration)
         progress(1.0, "fitted")
         return self
 
@@ -219,8 +307,8 @@ class SNAP(LocalPotential):
             np.add.at(sums_szk[:, z, 1:], features.structure_r[rows], features.values[rows])
         return sums_szk.reshape(len(sums_szk), -1)
 
-    def _equations(self, train: Dataset, index: int, offsets_z: Array, weights: Weights) -> tuple[Array, Array]:
-        """What one structure says of the coefficients, less offsets and repulsion, times its weights."""
+    def _equations(self, train: Dataset, index: int, offsets_z: Array, weights: Weights) -> tuple[Rows, Rows, Rows]:
+        """What energy, forces and stress of a structure say, less offsets and repulsion, times its weights."""
         atoms, energy, stress = train.structures[index], train.energies[index], train.stresses[index]
         forces = train.forces[index]
         pairs = Pairs.from_structures(atoms, self.reach)
@@ -228,25 +316,28 @@ class SNAP(LocalPotential):
         species_n = self.descriptor.species_of(pairs.numbers_n)
         core_n, core = self._repulsion(pairs)
         n_columns = len(offsets_z) * (1 + features.values.shape[1])
-        rows, targets = [np.empty((0, n_columns))], [np.empty(0)]
+        nothing = (np.empty((0, n_columns)), np.empty(0))
+        of_energy, of_forces, of_stress = nothing, nothing, nothing
         if np.isfinite(energy) and weights.energy > 0:
-            rows.append(self._sums(features, species_n) * (weights.energy / len(atoms)))
             target = energy - core_n.sum() - offsets_z[species_n].sum()
-            targets.append(np.array([target * weights.energy / len(atoms)]))
+            weight = weights.energy / len(atoms)
+            of_energy = (self._sums(features, species_n) * weight, np.array([target * weight]))
         wants_forces = forces is not None and weights.force > 0
         wants_stress = bool(np.isfinite(stress).all()) and weights.stress > 0
         if not (wants_forces or wants_stress):
-            return np.concatenate(rows), np.concatenate(targets)
+            return of_energy, of_forces, of_stress
         columns = self._derivatives(features, species_n)
         if forces is not None and wants_forces:
             known = np.isfinite(forces).ravel()
-            rows.append(columns[0].reshape(-1, n_columns)[known] * weights.force)
-            targets.append((forces - core.forces).ravel()[known] * weights.force)
+            of_forces = (
+                columns[0].reshape(-1, n_columns)[known] * weights.force,
+                (forces - core.forces).ravel()[known] * weights.force,
+            )
         if wants_stress:
             volume = atoms.get_volume()
-            rows.append(columns[1] * (-weights.stress / volume))
-            targets.append((stress + voigt(core.virials)[0] / volume) * weights.stress)
-        return np.concatenate(rows), np.concatenate(targets)
+            target_v = stress + voigt(core.virials)[0] / volume
+            of_stress = (columns[1] * (-weights.stress / volume), target_v * weights.stress)
+        return of_energy, of_forces, of_stress
 
     def _derivatives(self, features: Features, species_n: IntArray) -> tuple[Array, Array]:
         """Forces, shape (atoms, 3, columns), and virials, shape (6, columns), of each column, of all structures."""
@@ -277,12 +368,17 @@ class SNAP(LocalPotential):
         linear_n = self.coefficients_[species_n, 0] + np.einsum("nf,nf->n", features.values, slope_nf)
         linear = features.pull_back(slope_nf)
         total = Gradient(linear.forces + core.forces, linear.virials + core.virials)
-        std_s = np.linalg.norm(self._sums(features, species_n) @ self._spread_kk, axis=1) if energy_std else None
+        std_s = None
+        if energy_std and self._spread_kk is not None:
+            std_s = np.linalg.norm(self._sums(features, species_n) @ self._spread_kk, axis=1)
         of_atoms = self._of_atoms(features, species_n) if atom_std else {}
-        return summed(structures, pairs, linear_n + core_n, total, std_s, **of_atoms)
+        return self.recalibration_.apply(summed(structures, pairs, linear_n + core_n, total, std_s, **of_atoms))
 
     def _of_atoms(self, features: Features, species_n: IntArray) -> dict[str, Array | None]:
-        """Standard deviations of local energies and forces, and extrapolation grades where active sets are known."""
+        """Standard deviations of local energies and forces, and extrapolation grades, as far as these are known."""
+        grades_n = None if self._active is None else self._active.grades(features.values, species_n)
+        if self._spread_kk is None:
+            return {"extrapolation": grades_n}
         forces_nck, _ = self._derivatives(features, species_n)
         spread_zkj = self._spread_kk.reshape(len(self.descriptor.species), -1, len(self._spread_kk))
         energy_n = np.empty(len(species_n))
@@ -293,7 +389,7 @@ class SNAP(LocalPotential):
         return {
             "local_energy_std": energy_n,
             "force_std": np.linalg.norm(forces_nck @ self._spread_kk, axis=2),
-            "extrapolation": None if self._active is None else self._active.grades(features.values, species_n),
+            "extrapolation": grades_n,
         }
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -302,8 +398,13 @@ class SNAP(LocalPotential):
             "hyperparameters": self.hyperparameters(),
             "descriptor": plain_of(self.descriptor),
         }
-        arrays = {"coefficients_zk": self.coefficients_, "spread_kk": self._spread_kk}
-        return plain, arrays if self._active is None else {**arrays, "active_zkk": self._active.rows_zkk}
+        arrays = {"coefficients_zk": self.coefficients_}
+        if self._spread_kk is not None:
+            arrays["spread_kk"] = self._spread_kk
+            arrays["recalibration"] = np.array([self.recalibration_.energy, self.recalibration_.force])
+        if self._active is not None:
+            arrays["active_zkk"] = self._active.rows_zkk
+        return plain, arrays
 
     @classmethod
     def from_state(cls, plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
@@ -313,7 +414,11 @@ class SNAP(LocalPotential):
         shape = (len(descriptor.species), 1 + len(descriptor.names))
         if arrays["coefficients_zk"].shape != shape:
             raise ValueError(f"expected coefficients of shape {shape}, got {arrays['coefficients_zk'].shape}")
-        potential.coefficients_, potential._spread_kk = arrays["coefficients_zk"], arrays["spread_kk"]
-        if "active_zkk" in arrays:  # older files have none
-            potential._active = ActiveSets(arrays["active_zkk"])
+        spread_kk = arrays.get("spread_kk")
+        if spread_kk is not None and np.isnan(spread_kk).all():  # how older files say that it is not known
+            spread_kk = None
+        # older files have neither of these
+        active = ActiveSets(arrays["active_zkk"]) if "active_zkk" in arrays else None
+        recalibration = Recalibration(*arrays.get("recalibration", np.ones(2)).tolist())
+        potential._keep(arrays["coefficients_zk"], spread_kk, active, {}, recalibration)
         return potential

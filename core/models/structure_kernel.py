@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from potscope.core import descriptors
-from potscope.core._types import Array
+from potscope.core._types import Array, IntArray
 from potscope.core.dataset import Dataset
 from potscope.core.descriptors import Descriptor
 from potscope.core.descriptors.base import check_species
@@ -61,12 +61,21 @@ SHAPES: dict[str, Shape] = {
 }
 
 
+class Machine(NamedTuple):
+    """A weight for each structure of the data, a constant, and the factor of the equations where there is one."""
+
+    weights_s: Array
+    constant: float = 0.0
+    factor_ss: Array | None = None
+
+
 class Solution(NamedTuple):
-    """What is learnt: energies of the elements (eV), a weight for each structure of the data, and a constant."""
+    """What is learnt: energies of the elements (eV), and the kernel machine on top of them; see `Machine`."""
 
     offsets_z: Array
     weights_s: Array
     constant: float
+    factor_ss: Array | None
 
 
 @dataclass(eq=False)
@@ -119,6 +128,7 @@ class StructureKernelPotential(Potential):
     length_: float = field(init=False, repr=False)
     n_structures_: int = field(init=False, repr=False)
     _points_mf: Array = field(init=False, repr=False)
+    _factor_mm: Array | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
@@ -129,8 +139,20 @@ class StructureKernelPotential(Potential):
             )
 
     @abstractmethod
-    def _solve(self, kernel_ss: Array, target_s: Array) -> tuple[Array, float]:
-        """Weights and constant from the kernel between the structures, which may be overwritten, and the targets."""
+    def _solve(self, kernel_ss: Array, target_s: Array) -> Machine:
+        """What the kernel between the structures, which may be overwritten, and the targets say."""
+
+    def _remembered(self, weights_s: Array) -> IntArray:
+        """Which structures predictions need: those that have a weight."""
+        return np.flatnonzero(weights_s)
+
+    def _energy_std(self, kernel_sm: Array, scale_s: Array) -> Array | None:  # noqa: ARG002 - for those that have some
+        """Standard deviations of energies, eV, from the kernel with the structures that are remembered."""
+        return None
+
+    def _force_std(self, structures: Sequence[Atoms], kernel_sm: Array, scale_s: Array) -> tuple[Array, ...] | None:  # noqa: ARG002
+        """Standard deviations of forces, eV/Å."""
+        return None
 
     @property
     def fitted(self) -> bool:
@@ -166,10 +188,11 @@ class StructureKernelPotential(Potential):
         progress(0.7, "solving")
         solution = self.solve(kernel_ss, known, known.species)
         progress(0.95, "solved")
-        used = np.flatnonzero(solution.weights_s)
+        used = self._remembered(solution.weights_s)
         self.groups_, self.species_, self.length_, self.n_structures_ = given, known.species, length, len(known)
         self.offsets_, self.constant_ = solution.offsets_z, solution.constant
         self.weights_, self._points_mf = solution.weights_s[used], points_sf[used]
+        self._factor_mm = solution.factor_ss
         progress(1.0, "fitted")
         return self
 
@@ -197,24 +220,19 @@ class StructureKernelPotential(Potential):
         atomised = self.target == "atomisation"
         offsets_z = np.zeros(len(species)) if atomised else least_squares_offsets(known, species)
         target_s = (known.energies - compositions(known.structures, species) @ offsets_z) / self.scale(known.structures)
-        weights_s, constant = self._solve(kernel_ss, target_s)
-        return Solution(offsets_z, weights_s, constant)
+        return Solution(offsets_z, *self._solve(kernel_ss, target_s))
 
     def scale(self, structures: Sequence[Atoms]) -> Array:
         """What the kernel machine's energy is multiplied with: the number of atoms, or one; shape (structures,)."""
         return np.array([len(atoms) if self.target == "per atom" else 1 for atoms in structures], dtype=float)
 
-    def evaluate(
-        self,
-        structures: Sequence[Atoms],
-        energy_std: bool = False,  # noqa: ARG002 - has none
-        atom_std: bool = False,  # noqa: ARG002 - has none
-    ) -> Prediction:
+    def evaluate(self, structures: Sequence[Atoms], energy_std: bool = False, atom_std: bool = False) -> Prediction:
         """Predict for structures few enough to be held in memory at once; see `Potential.evaluate`."""
         check_species(type(self).__name__, self.species_, structures)
         features = self.descriptor.compute(structures)
         kernel, scale_s = SHAPES[self.kernel].kernel(self.length_), self.scale(structures)
-        learnt_s = self.constant_ + kernel(features.values, self._points_mf) @ self.weights_
+        kernel_sm = kernel(features.values, self._points_mf)
+        learnt_s = self.constant_ + kernel_sm @ self.weights_
         slope_sf = kernel.pull_back(features.values, self._points_mf, scale_s[:, None] * self.weights_)
         gradient = features.pull_back(slope_sf)
         volumes = np.array([atoms.get_volume() if atoms.cell.rank == 3 else np.nan for atoms in structures])
@@ -223,6 +241,8 @@ class StructureKernelPotential(Potential):
             local_energies=None,
             forces=tuple(np.split(gradient.forces, features.pairs.first_atom_s[1:-1])),
             stresses=full_3x3_to_voigt_6_stress(-gradient.virials / volumes[:, None, None]),
+            energy_std=self._energy_std(kernel_sm, scale_s) if energy_std else None,
+            force_std=self._force_std(structures, kernel_sm, scale_s) if atom_std else None,
         )
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:

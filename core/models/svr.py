@@ -10,7 +10,7 @@ from sklearn import svm
 
 from potscope.core._types import Array
 from potscope.core.hyperparameters import hyperparameter
-from potscope.core.models.structure_kernel import StructureKernelPotential
+from potscope.core.models.structure_kernel import Machine, StructureKernelPotential
 
 TOLERANCE = 1e-3  # of epsilon, to which the conditions of the optimum are met
 
@@ -29,7 +29,7 @@ class SVR(StructureKernelPotential):
     :math:`e_z`, for the forces, and for what a potential on whole structures cannot do; `KernelRidge` for the kernels.
     Solved by scikit-learn's ``SVR`` on a precomputed kernel, which cannot be cancelled midway.
 
-    `cross_validated` chooses hyperparameters.
+    `cross_validated` chooses hyperparameters. There are no standard deviations: those of a `Committee` are.
 
     Parameters
     ----------
@@ -81,9 +81,9 @@ class SVR(StructureKernelPotential):
         text = f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in chosen.items())})"
         return f"<{text}, {self.kept}>" if self.fitted else text
 
-    def _solve(self, kernel_ss: Array, target_s: Array) -> tuple[Array, float]:
+    def _solve(self, kernel_ss: Array, target_s: Array) -> Machine:
         machine = svm.SVR(kernel="precomputed", C=self.C, epsilon=self.epsilon, tol=TOLERANCE * self.epsilon)
         machine.fit(kernel_ss, target_s)
         weights_s = np.zeros(len(target_s))
         weights_s[machine.support_] = machine.dual_coef_[0]
-        return weights_s, float(machine.intercept_[0])
+        return Machine(weights_s, float(machine.intercept_[0]))

@@ -17,9 +17,11 @@ from potscope.core._types import Array
 from potscope.core.dataset import Dataset
 from potscope.core.local_updates import Source
 from potscope.core.models.base import Potential
+from potscope.core.physics.applicability import check_describes
 from potscope.core.validation import check_geometry, shown
 
 MOST_STEPS = 300  # of a relaxation; one that needs more has lost its way
+MOST_STRETCH = 1.5  # of a cell along any direction; so has this one
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def calculator_of(source: Source) -> Calculator:
 
 
 def energies_of(source: Source, structures: Sequence[Atoms]) -> Array:
-    """Total energies, eV, shape (structures,)."""
+    """Total energies, eV, shape (structures,); `Meaningless` where there are none."""
+    check_describes(source, structures)
     if isinstance(source, Potential):
         return source.predict(structures).energies
     calculator = calculator_of(source)
@@ -82,7 +85,8 @@ def energies_of(source: Source, structures: Sequence[Atoms]) -> Array:
 
 
 def forces_of(source: Source, structures: Sequence[Atoms]) -> list[Array]:
-    """For each structure eV/Å, shape (atoms, 3)."""
+    """For each structure eV/Å, shape (atoms, 3); `Meaningless` where there are none."""
+    check_describes(source, structures)
     if isinstance(source, Potential):
         return list(source.predict(structures).forces)
     calculator = calculator_of(source)
@@ -105,17 +109,30 @@ def relaxed(atoms: Atoms, source: Source, *, cell: bool = False, largest_force: 
 
     Raises
     ------
+    Meaningless
+        If the potential is for other structures.
     Unrelaxed
-        If that is not reached in `MOST_STEPS` steps.
+        If that is not reached in `MOST_STEPS` steps, or a cell is stretched or squeezed by more than `MOST_STRETCH`.
     """
     check_geometry(atoms, "`atoms`")
+    check_describes(source, [atoms])
     moving: Atoms = atoms.copy()
     moving.calc = calculator_of(source)
     what: Any = FrechetCellFilter(moving) if cell else moving
-    if not BFGS(what, logfile=None).run(fmax=largest_force, steps=MOST_STEPS):
+    optimiser = BFGS(what, logfile=None)
+    if cell:
+        optimiser.attach(_check_stretch, before=atoms, after=moving)
+    if not optimiser.run(fmax=largest_force, steps=MOST_STEPS):
         raise Unrelaxed(f"forces are not below {largest_force:g} eV/Å after {MOST_STEPS} steps")
     moving.calc = None
     return moving
+
+
+def _check_stretch(before: Atoms, after: Atoms) -> None:
+    stretch_c = np.linalg.svd(np.linalg.solve(before.cell.array, after.cell.array), compute_uv=False)
+    if not (stretch_c.min() > 1 / MOST_STRETCH and stretch_c.max() < MOST_STRETCH):
+        amounts = " × ".join(f"{stretch:.2g}" for stretch in stretch_c)
+        raise Unrelaxed(f"the cell does not come to rest: it is {amounts} of what it was")
 
 
 def members(reference: Dataset, group: str) -> Dataset:

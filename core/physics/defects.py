@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import ase.build
@@ -10,6 +11,7 @@ from ase import Atoms, units
 
 from potscope.core.dataset import Dataset
 from potscope.core.local_updates import Source
+from potscope.core.physics.applicability import check_sizes_compare
 from potscope.core.physics.common import Found, Quantity, energies_of, relaxed
 from potscope.core.validation import check_integer, check_positive
 
@@ -65,6 +67,8 @@ def vacancy_formation(
 
     Raises
     ------
+    Meaningless
+        If energies of cells of different sizes do not compare.
     ValueError
         If the crystal has several elements or fewer than two atoms, or no such atom.
     Unrelaxed
@@ -75,6 +79,7 @@ def vacancy_formation(
             f"`perfect`: expected atoms of one element, at least two, got {perfect.get_chemical_formula()}"
         )
     check_integer("remove", remove, low=0, high=len(perfect) - 1)
+    check_sizes_compare(source)
     hole = perfect.copy()
     del hole[remove]
     whole, unrelaxed, energy = energies_of(source, [perfect, hole, relaxed(hole, source, largest_force=largest_force)])
@@ -155,6 +160,8 @@ def surface_energy(
 
     Raises
     ------
+    Meaningless
+        If energies of cells of different sizes do not compare.
     ValueError
         If the two differ in their composition.
     Unrelaxed
@@ -163,11 +170,45 @@ def surface_energy(
     shares = [np.unique(atoms.numbers, return_counts=True) for atoms in (slab, bulk)]
     if not np.array_equal(shares[0][0], shares[1][0]) or not np.allclose(*(c / c.sum() for _, c in shares)):
         raise ValueError(f"`slab`: expected the composition of the bulk, {bulk.symbols}, got {slab.symbols}")
+    check_sizes_compare(source)
     cut_energy, energy, whole = energies_of(source, [slab, relaxed(slab, source, largest_force=largest_force), bulk])
     both_sides = 2 * float(np.linalg.norm(np.cross(slab.cell[0], slab.cell[1])))
     per_slab = whole * len(slab) / len(bulk)
     gamma, unrelaxed = ((e - per_slab) / both_sides / J_PER_M2 for e in (energy, cut_energy))
     return SurfaceEnergy(name, float(gamma), float(unrelaxed), reference)
+
+
+def surfaces_of(reference: Dataset, ids: Mapping[str, str], bulk_energy: float) -> dict[str, tuple[Atoms, float]]:
+    """Slabs of a data set, and what their surfaces cost as they are.
+
+    Parameters
+    ----------
+    reference
+        Structures with energies, among them slabs with two equal surfaces across their third cell vector.
+    ids
+        For each surface that of its slab, such as ``{"(100)": "slab-000"}``.
+    bulk_energy
+        Of the crystal that they are cut of, by the same method, eV/atom.
+
+    Returns
+    -------
+    dict
+        For each surface the slab and its energy, J/m², as `report` takes them.
+
+    Raises
+    ------
+    ValueError
+        If there is no such structure, or it has no energy.
+    """
+    found = {}
+    for name, wanted in ids.items():
+        if wanted not in reference.ids or not np.isfinite(reference.energies[reference.ids.index(wanted)]):
+            raise ValueError(f"`ids`: expected a structure with an energy for {name}, got {wanted!r}")
+        s = reference.ids.index(wanted)
+        slab = reference.structures[s]
+        both_sides = 2 * float(np.linalg.norm(np.cross(slab.cell[0], slab.cell[1])))
+        found[name] = slab, float(reference.energies[s] - len(slab) * bulk_energy) / both_sides / J_PER_M2
+    return found
 
 
 def cut(crystal: Atoms, miller: tuple[int, int, int], thickness: float = 12.0, vacuum: float = 10.0) -> Atoms:

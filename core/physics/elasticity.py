@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from ase import Atoms, units
@@ -11,7 +12,7 @@ from potscope.core._types import Array
 from potscope.core.local_updates import Source
 from potscope.core.physics.common import Found, Quantity, calculator_of, relaxed
 from potscope.core.progress import Progress, silent
-from potscope.core.validation import check_positive
+from potscope.core.validation import check_choice, check_positive
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 CUBIC = {
@@ -19,6 +20,7 @@ CUBIC = {
     "C12": ((0, 1), (0, 2), (1, 2), (1, 0), (2, 0), (2, 1)),
     "C44": ((3, 3), (4, 4), (5, 5)),
 }
+CLAMPED, BULK = "C44, atoms not relaxed", "bulk modulus, all strained alike"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +35,14 @@ class ElasticConstants(Found):
         The same for atoms that do not relax, GPa.
     volume
         Of the relaxed crystal, Å³/atom.
+    reference
+        As they should be, GPa, for some of the names in `quantities`.
     """
 
     C_vv: Array
     clamped_vv: Array
     volume: float
+    reference: Mapping[str, float] = field(default_factory=dict)
 
     def cubic(self, name: str, clamped: bool = False) -> float:
         """C11, C12 or C44 of a crystal with axes along x, y, z, the mean of what is equal by symmetry, GPa."""
@@ -59,16 +64,23 @@ class ElasticConstants(Found):
         return bool(np.linalg.eigvalsh((self.C_vv + self.C_vv.T) / 2).min() > 0)
 
     def quantities(self) -> tuple[Quantity, ...]:
-        """The cubic constants, C44 without relaxation, and the distance from a cubic matrix."""
+        """The cubic constants, C44 without relaxation, the bulk modulus, and the distance from a cubic matrix."""
+        values = {name: self.cubic(name) for name in CUBIC}
+        values[CLAMPED] = self.cubic("C44", clamped=True)
+        values[BULK] = float(self.C_vv[:3, :3].mean())
         return (
-            *(Quantity(name, self.cubic(name), "GPa") for name in CUBIC),
-            Quantity("C44, atoms not relaxed", self.cubic("C44", clamped=True), "GPa"),
+            *(Quantity(name, value, "GPa", self.reference.get(name)) for name, value in values.items()),
             Quantity("largest difference from cubic", self.not_cubic, "GPa", 0.0),
         )
 
 
 def elastic_constants(
-    source: Source, crystal: Atoms, strain: float = 0.005, largest_force: float = 1e-4, progress: Progress = silent
+    source: Source,
+    crystal: Atoms,
+    strain: float = 0.005,
+    largest_force: float = 1e-4,
+    reference: Mapping[str, float] | None = None,
+    progress: Progress = silent,
 ) -> ElasticConstants:
     r"""Stresses of a crystal strained a little, both ways along each of the six components.
 
@@ -90,6 +102,8 @@ def elastic_constants(
         :math:`\epsilon`, without unit.
     largest_force
         Where relaxations end, eV/Å.
+    reference
+        As they should be, GPa, by the names of `ElasticConstants.quantities`.
     progress
         Called before every strain.
 
@@ -98,9 +112,11 @@ def elastic_constants(
     Unrelaxed
         If a relaxation does not end.
     ValueError
-        If the structure is not a crystal.
+        If the structure is not a crystal, or `reference` has other names.
     """
     check_positive("strain", strain)
+    for name in reference or {}:
+        check_choice("reference", name, (*CUBIC, CLAMPED, BULK))
     if not crystal.pbc.all():
         raise ValueError("`crystal`: expected a structure that is periodic in three directions")
     progress(0.0, "relaxing the cell")
@@ -119,7 +135,7 @@ def elastic_constants(
         np.linalg.lstsq(rows, np.array(column), rcond=None)[0][:6].T / units.GPa
         for column in zip(*stresses, strict=True)
     )
-    return ElasticConstants(C_vv, clamped_vv, rest.get_volume() / len(rest))
+    return ElasticConstants(C_vv, clamped_vv, rest.get_volume() / len(rest), dict(reference or {}))
 
 
 def strained(atoms: Atoms, strain_v: Array) -> Atoms:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from potscope.core._types import Array
 from potscope.core.dataset import Dataset
 from potscope.core.local_updates import Source
+from potscope.core.physics.applicability import sizes_compare
 from potscope.core.physics.common import Found, Quantity, energies_of, members
 
 RATIOS = tuple(np.linspace(0.9, 1.1, 9).tolist())
@@ -137,9 +138,12 @@ class Phases(Found):
     ----------
     curves
         Of each phase.
+    comparable
+        Whether energies of different cells compare; where they do not, none is above another.
     """
 
     curves: tuple[EquationOfState, ...]
+    comparable: bool = True
 
     @property
     def lowest(self) -> EquationOfState:
@@ -165,7 +169,7 @@ class Phases(Found):
                 true = None
                 if curve.reference is not None and first.reference is not None:
                     true = 1000 * (curve.reference.energy - first.reference.energy)
-                above = 1000 * (curve.energy - first.energy)
+                above = 1000 * (curve.energy - first.energy) if self.comparable else float("nan")
                 found.append(Quantity(f"{curve.phase}: above {first.phase}", above, "meV/atom", true))
         return tuple(found)
 
@@ -191,7 +195,8 @@ def phases(source: Source, structures: Mapping[str, Sequence[Atoms]] | Dataset, 
     if not isinstance(structures, Dataset):
         if not structures:
             raise ValueError("`structures`: expected at least one phase, got none")
-        return Phases(tuple(equation_of_state(source, some, phase) for phase, some in structures.items()))
+        own = tuple(equation_of_state(source, some, phase) for phase, some in structures.items())
+        return Phases(own, sizes_compare(source))
     groups = [group for group in structures.group_sizes if group.startswith(prefix)]
     if not groups:
         raise ValueError(f"`structures`: expected groups that begin with {prefix!r}, got none")
@@ -200,4 +205,4 @@ def phases(source: Source, structures: Mapping[str, Sequence[Atoms]] | Dataset, 
         data, phase = members(structures, group), group.removeprefix(prefix)
         true = EquationOfState.through(phase, data.structures, data.energies)
         curves.append(equation_of_state(source, data.structures, phase, true))
-    return Phases(tuple(curves))
+    return Phases(tuple(curves), sizes_compare(source))

@@ -11,21 +11,25 @@ import ase.build
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, reference_states
+from numpy.typing import ArrayLike
 
 from potscope.core.dataset import Dataset
-from potscope.core.local_updates import LocalEnergies, Source
+from potscope.core.descriptors.soap_expansion import DensityExpansion
+from potscope.core.local_updates import Source
 from potscope.core.models.base import Potential
+from potscope.core.physics.applicability import Meaningless, check_sizes_compare, descriptor_of, sizes_compare
 from potscope.core.physics.common import Found, Quantity, members, relaxed
 from potscope.core.physics.curves import degenerate_pairs, dimer_curve, scan
 from potscope.core.physics.defects import cut, surface_energy, vacancy_formation, vacancy_of
-from potscope.core.physics.elasticity import elastic_constants
-from potscope.core.physics.equation_of_state import at_volumes, phases
+from potscope.core.physics.elasticity import BULK, elastic_constants
+from potscope.core.physics.equation_of_state import EquationOfState, at_volumes, phases
+from potscope.core.physics.sizes import size_consistency
 from potscope.core.physics.smoothness import cutoff_jump, smoothness
 from potscope.core.physics.vibrations import energy_conservation, phonons
 from potscope.core.progress import Progress
 
 CHECKS = (
-    "dimers", "equation of state", "elastic constants", "vacancy", "surfaces", "phonons", "energy conservation",
+    "size", "dimers", "equation of state", "elastic constants", "vacancy", "surfaces", "phonons", "energy conservation",
     "smoothness", "cutoff", "paths", "degenerate structures",
 )  # fmt: skip
 MILLER = ((1, 0, 0), (1, 1, 0), (1, 1, 1))
@@ -44,7 +48,7 @@ def species_of(source: Source) -> tuple[str, ...]:
         If the source does not tell, as ASE calculators do not.
     """
     if isinstance(source, Potential):
-        for owner in (getattr(source, "descriptor", None), source):
+        for owner in (descriptor_of(source), source):
             for name in ("species", "species_"):
                 if found := getattr(owner, name, None):
                     return tuple(found)
@@ -65,7 +69,7 @@ class Plan:
     ----------
     source, species
         What is checked, and its elements.
-    reference, given, degenerate, slabs, cutoff
+    reference, given, molecule, degenerate, slabs, elastic, frequencies, cutoff
         As `report` takes them; the structures of the reference have no other elements.
     """
 
@@ -73,12 +77,18 @@ class Plan:
     species: tuple[str, ...]
     reference: Dataset | None
     given: Atoms | None
+    molecule: Atoms | None
     degenerate: Dataset | None
     slabs: Mapping[str, tuple[Atoms, float | None]]
+    elastic: Mapping[str, float] | None
+    frequencies: Mapping[str, ArrayLike] | None
     cutoff: float | None
 
     def __iter__(self) -> Iterator[Step]:
         crystal = self._crystal()
+        structure = crystal if crystal is not None else self._molecule()
+        if structure is not None:
+            yield "size", _quiet(size_consistency, self.source, structure)
         yield from self._dimers()
         if self._groups("eos "):
             yield "equation of state", _quiet(phases, self.source, self._of("eos "))
@@ -86,9 +96,8 @@ class Plan:
             yield "equation of state", lambda _: _own_phase(self.source, crystal)
         if crystal is not None:
             yield from self._of_crystal(crystal)
-        structure = crystal if crystal is not None else self._molecule()
         if structure is not None:
-            large = repeated(structure, WIDTH)
+            large = repeated(structure, WIDTH) if sizes_compare(self.source) else structure
             yield "energy conservation", lambda progress: energy_conservation(self.source, large, progress=progress)
             yield "smoothness", _quiet(smoothness, self.source, large)
         yield from self._crossings(crystal)
@@ -131,12 +140,18 @@ class Plan:
         return None
 
     def _molecule(self) -> Atoms | None:
+        if self.molecule is not None:
+            return self.molecule
         groups = self._groups("torsion")
         return self._of(groups[0]).structures[0] if groups else None
 
     def _of_crystal(self, crystal: Atoms) -> Iterator[Step]:
         source = self.source
-        yield "elastic constants", lambda progress: elastic_constants(source, crystal, progress=progress)
+        elastic = self._elastic()
+        yield (
+            "elastic constants",
+            lambda progress: elastic_constants(source, crystal, reference=elastic, progress=progress),
+        )
         if self._groups("vacancy"):
             yield "vacancy", _quiet(_vacancy, source, self._of("vacancy"))
         elif len(set(crystal.numbers.tolist())) == 1:
@@ -146,15 +161,32 @@ class Plan:
         if not self.slabs and np.allclose(crystal.cell.angles(), 90.0):
             for miller in MILLER:
                 yield "surfaces", _quiet(_surface, source, crystal, miller)
-        yield "phonons", lambda _: phonons(source, relaxed(crystal, source, cell=True, largest_force=1e-4))
+        yield "phonons", _quiet(_phonons, source, crystal, self.frequencies)
+
+    def _elastic(self) -> dict[str, float]:
+        """What is known of elastic constants, with the bulk modulus of the lowest phase where that is the crystal."""
+        known = dict(self.elastic or {})
+        if BULK not in known and self.given is None and self._groups("eos "):
+            data = self._of("eos ")
+            phase = data.groups[int(np.nanargmin(data.energies / data.n_atoms))]
+            own = members(data, phase)
+            curve = EquationOfState.through(phase, own.structures, own.energies)
+            known |= {BULK: curve.bulk_modulus} if np.isfinite(curve.bulk_modulus) else {}
+        return known
 
     def _crossings(self, crystal: Atoms | None) -> Iterator[Step]:
-        cutoff = self.cutoff
-        if cutoff is None and isinstance(self.source, LocalEnergies):
-            cutoff = self.source.reach
-        for pair in itertools.product(self.species, repeat=2) if cutoff is not None else ():
+        for pair, (edge, distance) in itertools.product(itertools.product(self.species, repeat=2), self._edges()):
             around = crystal if crystal is not None and pair[0] in crystal.get_chemical_symbols() else None
-            yield "cutoff", _quiet(cutoff_jump, self.source, pair, cutoff, around)
+            yield "cutoff", _quiet(cutoff_jump, self.source, pair, distance, around, edge)
+
+    def _edges(self) -> list[tuple[str, float]]:
+        """Where neighbours are crossed, and what is there: the cutoff, and where a smooth step down to it begins."""
+        descriptor: object = descriptor_of(self.source)
+        reach = getattr(self.source, "reach", getattr(descriptor, "reach", None))
+        edges = [("the cutoff", reach if self.cutoff is None else self.cutoff)]
+        if isinstance(descriptor, DensityExpansion) and descriptor.smoothing != "none":
+            edges.append(("the beginning of the cutoff", descriptor.cutoff - descriptor.smoothing_width))
+        return [(edge, distance) for edge, distance in edges if distance]
 
 
 def _quiet(function: Callable[..., Found], *arguments: object, **keywords: object) -> Work:
@@ -175,7 +207,10 @@ class _Named(Found):
 
 
 def _named(name: str, function: Callable[..., Found], *arguments: object, **keywords: object) -> Found:
-    return _Named(name, function(*arguments, **keywords))
+    try:
+        return _Named(name, function(*arguments, **keywords))
+    except Meaningless as reason:
+        raise Meaningless(f"{name}: {reason}") from reason
 
 
 def _own_phase(source: Source, crystal: Atoms) -> Found:
@@ -185,6 +220,11 @@ def _own_phase(source: Source, crystal: Atoms) -> Found:
 def _vacancy(source: Source, reference: Dataset) -> Found:
     perfect, energy = vacancy_of(reference)
     return vacancy_formation(source, perfect, reference=energy)
+
+
+def _phonons(source: Source, crystal: Atoms, reference: Mapping[str, ArrayLike] | None) -> Found:
+    check_sizes_compare(source)
+    return phonons(source, relaxed(crystal, source, cell=True, largest_force=1e-4), reference=reference)
 
 
 def _surface(source: Source, crystal: Atoms, miller: tuple[int, int, int]) -> Found:

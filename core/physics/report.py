@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import ArrayLike
 
 from potscope.core.dataset import Dataset
 from potscope.core.local_updates import Source
+from potscope.core.physics.applicability import Meaningless
 from potscope.core.physics.common import calculator_of
 from potscope.core.physics.plan import CHECKS, Plan, of_elements, species_of
 from potscope.core.progress import Progress, part, silent
@@ -32,6 +34,8 @@ class Row:
         As of `Quantity`; a check that failed has an empty quantity and NaN.
     error
         Why it failed; empty where it did not.
+    meaningless
+        Why it has no meaning for this potential; empty where it has. Then too the quantity is empty.
     """
 
     check: str
@@ -40,6 +44,7 @@ class Row:
     unit: str = ""
     reference: float | None = None
     error: str = ""
+    meaningless: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,11 @@ class Report:
         for row in self.rows:
             check = row.check if row.check != before else ""
             before = row.check
-            if row.error:
-                lines.append(f"| {check} | failed: {row.error.replace('|', '¦')} | | | |")
+            if row.error or row.meaningless:
+                lines.append(f"| {check} | {said(row)} | | | |")
                 continue
-            reference = "" if row.reference is None else _number(row.reference)
-            lines.append(f"| {check} | {row.quantity} | {_number(row.value)} | {reference} | {row.unit} |")
+            reference = "" if row.reference is None else number(row.reference)
+            lines.append(f"| {check} | {row.quantity} | {number(row.value)} | {reference} | {row.unit} |")
         return "\n".join(lines)
 
     def json(self) -> str:
@@ -100,7 +105,14 @@ class Report:
             raise ValueError(f"`text`: expected the JSON of a report, but {error}") from error
 
 
-def _number(value: float) -> str:
+def said(row: Row) -> str:
+    """Why a row has no number, fit for a cell of a table."""
+    words = f"failed: {row.error}" if row.error else f"no meaning here: {row.meaningless}"
+    return words.replace("|", "¦").replace("\n", " ")
+
+
+def number(value: float) -> str:
+    """Four digits; a dash for what is no number."""
     if np.isnan(value):
         return "–"
     return f"{value:.2e}" if value and not 1e-3 <= abs(value) < 1e5 else f"{value:.4g}"
@@ -110,9 +122,12 @@ def report(
     source: Source,
     *,
     crystal: Atoms | None = None,
+    molecule: Atoms | None = None,
     reference: Dataset | None = None,
     degenerate: Dataset | None = None,
     slabs: Mapping[str, tuple[Atoms, float | None]] | None = None,
+    elastic: Mapping[str, float] | None = None,
+    frequencies: Mapping[str, ArrayLike] | None = None,
     species: Collection[str] | None = None,
     cutoff: float | None = None,
     checks: Collection[str] = CHECKS,
@@ -128,18 +143,26 @@ def report(
     crystal
         A crystal with its cubic axes along x, y, z, for elastic constants and all that follows; by default the lowest
         phase of the reference, or for one element with a cubic crystal that of `ase.build.bulk`, or none.
+    molecule
+        What moves and is scanned where there is no crystal; by default the first of a torsion of the reference.
     reference
         Structures with energies. Groups that begin with ``dimer``, with ``eos``, with ``vacancy`` and with ``torsion``
         are used as those of the bundled set ``dimers-and-scans`` are; those of other elements are left out.
     degenerate
         Pairs that are alike to descriptors, as of the bundled set ``degenerate-methane``.
     slabs
-        Structures of surfaces cut of the crystal, and their energies as they should be, J/m², by name; by default the
-        three surfaces of lowest index, if its cell has right angles.
+        Structures of surfaces cut of the crystal, and their energies as they should be, J/m², by name, as
+        `surfaces_of` finds them in a data set; by default the three surfaces of lowest index, if its cell has right
+        angles.
+    elastic
+        Elastic constants of the crystal as they should be, as `elastic_constants` takes them; the bulk modulus is known
+        from the reference.
+    frequencies
+        Of the crystal as they should be, as `phonons` takes them.
     species
         Elements; by default those of the potential.
     cutoff
-        Å, where neighbours are crossed; by default that of the potential.
+        Å, where neighbours are crossed; by default that of the potential or of its descriptor, if it has one.
     checks
         Which.
     title
@@ -150,7 +173,8 @@ def report(
     Returns
     -------
     Report
-        A check that fails is a row with its error. One that nothing was given for is left out.
+        A check that fails is a row with its error, one that has no meaning for the potential a row with the reason.
+        One that nothing was given for is left out.
 
     Raises
     ------
@@ -162,7 +186,7 @@ def report(
     calculator_of(source)
     known = species_of(source) if species is None else tuple(species)
     own = None if reference is None else of_elements(reference, known)
-    everything = Plan(source, known, own, crystal, degenerate, slabs or {}, cutoff)
+    everything = Plan(source, known, own, crystal, molecule, degenerate, slabs or {}, elastic, frequencies, cutoff)
     plan = [(check, work) for check, work in everything if check in checks]
     rows: list[Row] = []
     for k, (check, work) in enumerate(plan):
@@ -170,6 +194,8 @@ def report(
         here(0.0, check)
         try:
             found = work(here)
+        except Meaningless as reason:
+            rows.append(Row(check, "", float("nan"), meaningless=str(reason)))
         except FAILURES as error:
             rows.append(Row(check, "", float("nan"), error=f"{type(error).__name__}: {error}"))
         else:

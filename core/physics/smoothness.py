@@ -15,6 +15,7 @@ from potscope.core.physics.curves import bond_length
 from potscope.core.validation import check_geometry, check_integer, check_positive
 
 HALVINGS = 20  # of a step that is suspect: what a millionth of it leaves is a jump
+KINK_HALVINGS = 9  # of steps about a kink, whose slopes are differences: more would be their rounding
 BESIDE = 1e-5  # Å, on either side of the cutoff
 
 
@@ -33,19 +34,25 @@ class Smoothness(Found):
     jump
         What is left of the change of a force over the step in which they bend most, and over that whose integral is
         farthest from the energy, once these are halved `HALVINGS` times, eV/Å; zero for continuous forces.
+    kink
+        What is left of the change of the derivative of a force between two steps, those about the largest change of
+        the fourth differences, once these are halved `KINK_HALVINGS` times, eV/Å²; near zero for forces whose
+        derivative is continuous. Phonons and elastic constants are derivatives of forces.
     """
 
     step: float
     second_difference: float
     energy_mismatch: float
     jump: float
+    kink: float
 
     def quantities(self) -> tuple[Quantity, ...]:
-        """All three."""
+        """All of them."""
         return (
             Quantity(f"second difference of forces, steps of {self.step:g} Å", self.second_difference, "eV/Å"),
             Quantity("energy less the integral of the forces", self.energy_mismatch, "eV", 0.0),
             Quantity("jump of a force", self.jump, "eV/Å", 0.0),
+            Quantity("jump of a force's derivative", self.kink, "eV/Å²", 0.0),
         )
 
 
@@ -77,7 +84,7 @@ def smoothness(
     """
     check_geometry(atoms, "`atoms`")
     check_integer("lines", lines, low=1)
-    check_integer("points", points, low=3)
+    check_integer("points", points, low=5)
     check_positive("length", length)
     rng = np.random.default_rng(seed)
     found = []
@@ -103,7 +110,7 @@ class _Line:
             found.append(atoms)
         return found
 
-    def look(self, length: float, points: int) -> tuple[float, float, float]:
+    def look(self, length: float, points: int) -> tuple[float, float, float, float]:
         x_k = np.linspace(-length / 2, length / 2, 2 * points - 1)  # and the middles
         energy_k, force_knc = energies_of(self.source, self.at(x_k)), np.array(forces_of(self.source, self.at(x_k)))
         along_k = force_knc[:, self.member] @ self.direction_c
@@ -114,7 +121,21 @@ class _Line:
         # a smooth wall may bend more than a jump does, but its integral is right
         bent, torn = 2 * int(bend_j.argmax()), 2 * int(mismatch_j.argmax())
         jump = max(self._jump(x_k[bent], x_k[bent + 4]), self._jump(x_k[torn], x_k[torn + 2]))
-        return float(bend_j.max()), float(mismatch_j.max()), jump
+        rough_j = np.abs(np.diff(force_knc[::2], n=4, axis=0)).max(axis=(1, 2))
+        kinked = 2 * int(rough_j.argmax())
+        kink = self._kink(x_k[kinked + 4], float(step))
+        return float(bend_j.max()), float(mismatch_j.max()), jump, kink
+
+    def _kink(self, centre: float, step: float) -> float:
+        """Halve a step, and keep that of five points about which the slope changes most."""
+        change = 0.0
+        for _ in range(KINK_HALVINGS):
+            around_k = centre + step * np.arange(-2, 3)
+            change_knc = np.diff(np.array(forces_of(self.source, self.at(around_k))), n=2, axis=0) / step
+            change_k = np.abs(change_knc).max(axis=(1, 2))
+            centre, change = float(around_k[1 + int(change_k.argmax())]), float(change_k.max())
+            step /= 2
+        return change
 
     def _jump(self, low: float, high: float) -> float:
         """Halve a step again and again, and keep the half in which forces change more."""
@@ -139,28 +160,39 @@ class CutoffJump(Found):
         Of the central atom, and of the one that crosses.
     cutoff
         Å.
-    energy, force
-        The jump of the energy, eV, and the largest of a force component, eV/Å.
+    energy, force, stiffness
+        The jump of the energy, eV, the largest of a force component, eV/Å, and the largest of the derivative of one,
+        eV/Å².
+    edge
+        What is crossed there.
     """
 
     elements: tuple[str, str]
     cutoff: float
     energy: float
     force: float
+    stiffness: float
+    edge: str = "the cutoff"
 
     def quantities(self) -> tuple[Quantity, ...]:
-        """Both jumps."""
-        words = f"{self.elements[1]} crosses {self.cutoff:g} Å about {self.elements[0]}"
+        """The distance and the three jumps."""
+        words = f"{self.elements[1]} crosses {self.edge} of {self.elements[0]}"
         return (
+            Quantity(f"{words}: at", self.cutoff, "Å"),
             Quantity(f"{words}: energy", self.energy, "eV", 0.0),
             Quantity(f"{words}: force", self.force, "eV/Å", 0.0),
+            Quantity(f"{words}: derivative of a force", self.stiffness, "eV/Å²", 0.0),
         )
 
 
 def cutoff_jump(
-    source: Source, elements: tuple[str, str], cutoff: float, surroundings: Atoms | None = None
+    source: Source,
+    elements: tuple[str, str],
+    cutoff: float,
+    surroundings: Atoms | None = None,
+    edge: str = "the cutoff",
 ) -> CutoffJump:
-    """Let an atom cross the cutoff of another that has neighbours.
+    """Let an atom cross the cutoff of another that has neighbours, or any other distance from it.
 
     The central atom and those within 0.8 of the cutoff about it make a cluster. The other atom stands where it is
     farthest from all others, at two distances inside and two outside of the cutoff of the central one; straight lines
@@ -177,9 +209,13 @@ def cutoff_jump(
     surroundings
         A structure with an atom of the first element, the first of which is the centre; by default the centre and two
         neighbours of its kind, a bond's length away at an angle of 109°.
+    edge
+        What the distance is called.
 
     Raises
     ------
+    Meaningless
+        If the potential is for other structures.
     ValueError
         If the structure has no atom of that element.
     """
@@ -195,7 +231,9 @@ def cutoff_jump(
     energy_k, force_knc = energies_of(source, four), np.array(forces_of(source, four))
     weight_k = np.array([0.5, -1.5, 1.5, -0.5])
     jump, jump_nc = weight_k @ energy_k, np.einsum("k,knc->nc", weight_k, force_knc)
-    return CutoffJump(elements, cutoff, float(abs(jump)), float(np.abs(jump_nc).max()))
+    slope_jump_nc = (force_knc[3] - force_knc[2] - force_knc[1] + force_knc[0]) / (2 * BESIDE)
+    sizes = (float(abs(jump)), float(np.abs(jump_nc).max()), float(np.abs(slope_jump_nc).max()))
+    return CutoffJump(elements, cutoff, *sizes, edge)
 
 
 def _triangle(element: str) -> Atoms:

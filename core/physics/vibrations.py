@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,12 @@ from ase import Atoms, units
 from numpy.typing import ArrayLike
 
 from potscope.core._types import Array
-from potscope.core.dynamics import energy_drift, run
+from potscope.core.dynamics import Frame, energy_drift, run
 from potscope.core.local_updates import Source
+from potscope.core.pairs import Pairs
+from potscope.core.physics.applicability import check_describes, check_sizes_compare
 from potscope.core.physics.common import Found, Quantity, calculator_of
+from potscope.core.physics.curves import bond_length
 from potscope.core.progress import Progress, silent
 from potscope.core.validation import check_integer, check_positive
 
@@ -87,6 +90,8 @@ def phonons(
 
     Raises
     ------
+    Meaningless
+        If the energy of a supercell is not that of the crystal, or there is none.
     ValueError
         If the structure is not periodic, or `reference` has other points or numbers of frequencies.
     """
@@ -109,6 +114,8 @@ def phonons(
         (repeats or max(2, int(np.ceil(10.0 / width)))) if periodic else 1
         for width, periodic in zip(widths_d, crystal.pbc, strict=True)
     )
+    check_sizes_compare(source)
+    check_describes(source, [crystal * supercell])
     with tempfile.TemporaryDirectory() as folder:
         made = ase.phonons.Phonons(
             crystal.copy(),
@@ -140,19 +147,29 @@ class EnergyConservation(Found):
         Mean, K.
     time
         fs.
+    displacement
+        Root mean square of the distances, in the second half, of the atoms from where they were at first, without the
+        motion of the centre, over the distance of nearest neighbours at first. A crystal that stays one has less than
+        about 0.1 (Lindemann); molecules that turn have more.
+
+    References
+    ----------
+    F. A. Lindemann, Phys. Z. 11, 609 (1910).
     """
 
     drift: float
     fluctuation: float
     temperature: float
     time: float
+    displacement: float
 
     def quantities(self) -> tuple[Quantity, ...]:
-        """Drift, fluctuation and mean temperature."""
+        """Drift, fluctuation, mean temperature, and how far the atoms went."""
         return (
             Quantity(f"drift over {self.time / 1000:g} ps", self.drift, "meV/atom/ps", 0.0),
             Quantity("fluctuation", self.fluctuation, "meV/atom"),
             Quantity("mean temperature", self.temperature, "K"),
+            Quantity("displacement, in distances of neighbours", self.displacement),
         )
 
 
@@ -182,12 +199,15 @@ def energy_conservation(
 
     Raises
     ------
+    Meaningless
+        If the potential is for other structures.
     Unstable
         If the trajectory breaks up.
     ValueError
         If there are fewer than ten steps, or an argument is not as `run` expects.
     """
     check_integer("steps", steps, low=10)
+    check_describes(source, [atoms])
     frames = []
     for frame in run(
         atoms, calculator_of(source), temperature=temperature, timestep=timestep, steps=steps, every=5, seed=seed
@@ -199,4 +219,18 @@ def energy_conservation(
     drift = energy_drift(frames)
     rest_f = energy_f - np.polyval(np.polyfit(time_f, energy_f, 1), time_f)
     mean = float(np.mean([frame.temperature for frame in frames]))
-    return EnergyConservation(drift, float(rest_f.std()), mean, frames[-1].time)
+    return EnergyConservation(drift, float(rest_f.std()), mean, frames[-1].time, _displacement(frames))
+
+
+def _displacement(frames: Sequence[Frame]) -> float:
+    """As of `EnergyConservation.displacement`; NaN without neighbours."""
+    start = frames[0].atoms
+    moved_fnc = np.array([frame.atoms.positions - start.positions for frame in frames[len(frames) // 2 :]])
+    moved_fnc -= moved_fnc.mean(axis=1, keepdims=True)
+    apart_p = Pairs.from_structures([start], 2 * bond_length([max(start.symbols, key=_radius)] * 2)).r_p
+    nearest = apart_p.min() if len(apart_p) else float("nan")
+    return float(np.sqrt((moved_fnc**2).sum(axis=2).mean()) / nearest)
+
+
+def _radius(symbol: str) -> float:
+    return bond_length([symbol])

@@ -13,6 +13,7 @@ from potscope.explorer.views.inspector import InspectorView
 from potscope.explorer.views.jobs import JobProgress, ProblemView
 from potscope.explorer.views.map import MapView
 from potscope.explorer.views.parity import ParityView
+from potscope.explorer.views.potential import PotentialView
 from potscope.explorer.views.table import TableView
 
 VIEWS = (
@@ -26,6 +27,7 @@ VIEWS = (
     InspectorView,
     MapView,
     ParityView,
+    PotentialView,
     ProblemView,
     TableView,
 )
@@ -43,6 +45,7 @@ __all__ = [
     "JobProgress",
     "MapView",
     "ParityView",
+    "PotentialView",
     "ProblemView",
     "TableView",
 ]

@@ -10,7 +10,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from potscope.core.comparison import Comparison
-from potscope.explorer import plots, style
+from potscope.explorer import comparison_plots, style
 from potscope.explorer.comparing import COMPARE_JOB
 from potscope.explorer.session import MEV, Session
 from potscope.explorer.views.code import CodeButton
@@ -105,8 +105,9 @@ class CompareView(pn.viewable.Viewer):
         self.button.param.update(visible=not running, disabled=bool(problem))
         train, test = session.split()
         text = f"Each is fitted to {len(train):,} structures, tested on {len(test):,}."
+        notes = "".join(f'<div class="note">{escape(words)}</div>' for words in comparing.cautions())
         self.words.object = (
-            f'<span class="worse">{escape(problem)}</span>' if problem else f'<span class="quiet">{text}</span>'
+            f'<span class="worse">{escape(problem)}</span>' if problem else f'<span class="quiet">{text}</span>{notes}'
         )
 
     def _name(self, name: str) -> str:
@@ -168,7 +169,7 @@ class CompareView(pn.viewable.Viewer):
         error, label, scale = self._measure(found)
         rows = {row["model"]: row for row in found.table() if not row["error"]}
         names = [str(name) for name in rows]
-        self.plot.object = plots.accuracy_and_cost(
+        self.plot.object = comparison_plots.accuracy_and_cost(
             names,
             np.array([float(rows[name]["step_microseconds"]) for name in names]),
             scale * np.array([float(rows[name][error]) for name in names]),
@@ -190,13 +191,13 @@ class CompareView(pn.viewable.Viewer):
             for row in found.rows
             if row.learning_curve is not None
         }
-        self.plot.object = plots.learning_curves(curves, colours, label)
+        self.plot.object = comparison_plots.learning_curves(curves, colours, label)
         return list(curves), "bars: spread between draws"
 
     def _reliability(self, found: Comparison, colours: dict[str, str]) -> tuple[list[str], str]:
         known = {row.model: row.calibrations["energy"] for row in found.rows if "energy" in row.calibrations}
         curves = {name: (one.expected, one.observed) for name, one in known.items()}
-        self.plot.object = plots.reliability(curves, colours)
+        self.plot.object = comparison_plots.reliability(curves, colours)
         return list(curves), "energies; below the diagonal: too sure"
 
     def _measure(self, found: Comparison) -> tuple[str, str, float]:

@@ -17,9 +17,11 @@ from potscope.core import Dataset
 from potscope.core._types import IntArray
 from potscope.core.reading import UNITS
 from potscope.core.references import KeyChoices, NoReferences
-from potscope.explorer.session import READ_JOB, Session
+from potscope.explorer.session import Session
+from potscope.explorer.session_data import READ_JOB
 from potscope.explorer.views.jobs import JobProgress
 from potscope.explorer.views.layout import html
+from potscope.explorer.views.potential import SUFFIX
 
 MOST_BYTES = 500 * 1024**2
 
@@ -139,7 +141,11 @@ class DataView(pn.viewable.Viewer):
             return
         contents = event.new if isinstance(event.new, list) else [event.new]
         names = self.upload.filename if isinstance(self.upload.filename, list) else [self.upload.filename]
-        self._read(self.session.kept(dict(zip(names, contents, strict=True))))
+        files = self.session.kept(dict(zip(names, contents, strict=True)))
+        if len(files) == 1 and files[0].suffix == SUFFIX:
+            self.session.opening.start(files[0])
+        else:
+            self._read(files)
 
     def _read(self, files: Sequence[Path], **keys: str) -> None:
         self._unread, self._asking = list(files), False

@@ -110,10 +110,12 @@ class FitView(pn.viewable.Viewer):
 
     def _results(self, fit: Fit) -> str:
         rows = []
+        sets = zip(fit.sets, (fit.train_errors, fit.test_errors), strict=True)
+        known = {name: errors for name, errors in sets if errors}
         for name, mae, rmse, scale, digits, unit in ERRORS:
             cells = [
                 f'<td class="number">{number(scale * errors.get(key, float("nan")), digits)}</td>'
-                for errors in (fit.train_errors, fit.test_errors)
+                for errors in known.values()
                 for key in (mae, rmse)
             ]
             if any("–" not in cell for cell in cells):
@@ -121,11 +123,12 @@ class FitView(pn.viewable.Viewer):
         kept = f"; {fit.model.kept}" if fit.model.kept else ""
         if fit.model.groups_:
             kept += f"; settings of its own for {', '.join(fit.model.groups_)}"
+        headings = "".join(
+            f'<th class="number">{name} MAE</th><th class="number">RMSE</th>' for name, errors in known.items()
+        )
         return (
-            f"<b>{fit.label}</b> <span class='quiet'>fitted in {duration(fit.seconds)} to {len(fit.train_indices)} "
-            f"structures, {len(fit.test_indices)} for testing{kept}</span>"
-            '<table><tr><th></th><th class="number">train MAE</th><th class="number">RMSE</th>'
-            '<th class="number">test MAE</th><th class="number">RMSE</th><th></th></tr>'
+            f"<b>{escape(fit.label)}</b> <span class='quiet'>{_origin(fit)}{escape(kept)}</span>"
+            f"<table><tr><th></th>{headings}<th></th></tr>"
             + "".join(rows)
             + "</table>"
             + (
@@ -150,6 +153,17 @@ class FitView(pn.viewable.Viewer):
             **stretch,
         )
         return pn.Column(controls, action, sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT, GRID_ONLY])
+
+
+def _origin(fit: Fit) -> str:
+    """Where a fit is from, and what the structures are to it."""
+    took, n_train, n_test = duration(fit.seconds), len(fit.train_indices), len(fit.test_indices)
+    if fit.source is None:
+        return f"fitted in {took} to {n_train} structures, {n_test} for testing"
+    if fit.source.trained_on is None:
+        return f"from {escape(fit.source.path.name)}, which does not say what it was trained on"
+    of = f"{n_train} of these structures are among the {len(fit.source.trained_on.structures)} it was trained on"
+    return f"from {escape(fit.source.path.name)}; {of}"
 
 
 MOST_GROUPS = 8

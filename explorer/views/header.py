@@ -51,11 +51,11 @@ class HeaderView(pn.viewable.Viewer):
 
 
 def _errors(fit: Any) -> str:
-    """The test errors of a fit in a few words; those of the training set where nothing was kept for testing."""
-    errors, which = (fit.test_errors, "test") if fit.test_errors else (fit.train_errors, "training")
+    """The test errors of a fit in a few words; those of the training set where nothing else is here."""
+    errors = fit.test_errors or fit.train_errors
     words = [
         number(scale * errors[key], digits, unit)
         for key, scale, digits, unit in (("energy_rmse", MEV, 1, "meV/atom"), ("force_rmse", 1.0, 3, "eV/Å"))
         if np.isfinite(errors.get(key, np.nan))
     ]
-    return f"{which} RMSE {', '.join(words)}"
+    return f"{fit.judged_by[0]} RMSE {', '.join(words)}"

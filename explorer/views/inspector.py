@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 import param
 from ase import Atoms
 
+from potscope.core.monte_carlo import MonteCarloFrame
 from potscope.explorer import style
 from potscope.explorer.colours import (
     ELEMENT,
@@ -22,7 +23,7 @@ from potscope.explorer.colours import (
     LOCAL_STD,
     AtomColours,
 )
-from potscope.explorer.session import DYNAMICS_JOB, MEV, Session
+from potscope.explorer.session import MEV, SIMULATIONS, Session
 from potscope.explorer.structure_view import StructureView
 from potscope.explorer.views.layout import card, chip, facts, header, html, number
 
@@ -36,6 +37,8 @@ COLOURS = {
     EXTRAPOLATION: "extrapolation",
 }
 
+USES = {"train": " · for training", "test": " · for testing", "all": ""}
+"""What a structure was for, by what its set is called; see `Fit.sets`."""
 
 FEW_ATOMS = 8
 NARROW = {"minWidth": "0", "paddingLeft": "6px", "paddingRight": "6px"}
@@ -110,7 +113,7 @@ class InspectorView(pn.viewable.Viewer):
     @property
     def _live(self) -> bool:
         """Whether frames are coming in: then the last one is drawn alone, as sending all of them takes too long."""
-        return self.session.jobs.title == DYNAMICS_JOB
+        return self.session.jobs.title in SIMULATIONS
 
     def _show(self) -> None:
         session, view = self.session, self.structure
@@ -237,17 +240,20 @@ class InspectorView(pn.viewable.Viewer):
     def _describe_frame(self) -> None:
         session = self.session
         frame = session.trajectory[min(session.frame, len(session.trajectory) - 1)]
-        n_atoms = len(frame.atoms)
+        n_atoms, walk = len(frame.atoms), isinstance(frame, MonteCarloFrame)
+        what = "Monte Carlo" if walk else "dynamics"
         self.heading.object = (
             f'<span class="title">{frame.atoms.get_chemical_formula()}</span> '
-            f'<span class="quiet">dynamics with {session.fit.label if session.fit else ""}</span>'
+            f'<span class="quiet">{what} with {escape(session.fit.label if session.fit else "")}</span>'
         )
-        rows = [
-            ("time", number(frame.time, 0, "fs")),
-            ("temperature", number(frame.temperature, 0, "K")),
-            ("potential energy", number(frame.potential_energy / n_atoms, 4, "eV/atom")),
-            ("total energy", number(frame.total_energy / n_atoms, 4, "eV/atom")),
-        ]
+        potential = ("potential energy", number(frame.potential_energy / n_atoms, 4, "eV/atom"))
+        if walk:
+            rows = [("sweep", f"{frame.step}{' (equilibration)' if frame.equilibrating else ''}"), potential]
+            rows += [("volume", number(frame.volume / n_atoms, 3, "Å³/atom"))] * bool(frame.atoms.pbc.all())
+        else:
+            total = ("total energy", number(frame.total_energy / n_atoms, 4, "eV/atom"))
+            time = ("time", number(frame.time, 0, "fs"))
+            rows = [time, ("temperature", number(frame.temperature, 0, "K")), potential, total]
         self.facts.object = facts(rows)
 
     def _describe_structure(self) -> None:
@@ -255,7 +261,7 @@ class InspectorView(pn.viewable.Viewer):
         data, fit = session.dataset, session.fit
         group = data.groups[index]
         colour, marker = style.group_colours(data.groups)[group], style.group_markers(data.groups)[group]
-        used = "" if fit is None else " · for testing" if fit.is_test_s[index] else " · for training"
+        used = "" if fit is None else USES[fit.sets[int(fit.is_test_s[index])]]
         place = chip(colour, group, f"· {index + 1} of {len(data)}{used}", marker)
         self.heading.object = f'<span class="title">{escape(data.ids[index])}</span>&ensp;{place}'
         rows = [

@@ -8,7 +8,7 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
-from potscope.explorer import plots, style
+from potscope.explorer import comparison_plots, plots, style
 from potscope.explorer.colours import FORCE_ERROR
 from potscope.explorer.session import MEV, Session
 from potscope.explorer.views.layout import GRID_ONLY, chip, html, number
@@ -62,7 +62,7 @@ class ParityView(pn.viewable.Viewer):
         data = fit.dataset
         reference_s, predicted_s = self._energies(fit)
         self.energies.show(
-            plots.energy_parity(reference_s, predicted_s, fit.is_test_s, data.ids, data.groups),
+            plots.energy_parity(reference_s, predicted_s, fit.is_test_s, data.ids, data.groups, fit.sets),
             reference_s,
             predicted_s,
         )
@@ -88,38 +88,34 @@ class ParityView(pn.viewable.Viewer):
         std_s, error_s = fit.energy_std_s, np.abs(fit.energy_error_s)
         if std_s is None:
             return
-        z_s = (error_s / np.where(std_s > 0, std_s, np.nan))[self._judged(fit)]
+        which, judged = fit.judged_by
+        z_s = (error_s / np.where(std_s > 0, std_s, np.nan))[judged]
         within = np.mean(z_s[np.isfinite(z_s)] <= 1) if np.isfinite(z_s).any() else np.nan
         share = number(100 * float(within), 0, "%")
         self.group_words.object = (
             '<span class="title">Uncertainty</span> '
-            f'<span class="quiet">{share} of the {self._which(fit)} errors within ±, expected 68</span>'
+            f'<span class="quiet">{share} of {which} errors within ±, expected 68</span>'
         )
         data = fit.dataset
         self.deviations.show(
-            plots.errors_and_deviations(MEV * std_s, MEV * error_s, fit.is_test_s, data.ids, data.groups),
+            comparison_plots.errors_and_deviations(
+                MEV * std_s, MEV * error_s, fit.is_test_s, data.ids, data.groups, fit.sets
+            ),
             MEV * std_s,
             MEV * error_s,
         )
 
     def _draw_reliability(self, fit: Fit) -> None:
-        known = fit.calibrations(self._judged(fit), self.session.of_atoms)
+        which, judged = fit.judged_by
+        known = fit.calibrations(judged, self.session.of_atoms)
         colours = dict(zip(("energy", "force"), (style.CATEGORICAL[0], style.CATEGORICAL[2]), strict=True))
-        self.groups.object = plots.reliability({q: (one.expected, one.observed) for q, one in known.items()}, colours)
+        curves = {q: (one.expected, one.observed) for q, one in known.items()}
+        self.groups.object = comparison_plots.reliability(curves, colours)
         words = "".join(chip(colours[q], q, f"area {one.miscalibration_area:.2f}") for q, one in known.items())
         self.group_words.object = (
             f'<div class="chips"><span class="title">Reliability</span>{words}'
-            f'<span class="chip quiet">{self._which(fit)} errors; below the line: too sure</span></div>'
+            f'<span class="chip quiet">{which} errors; below the line: too sure</span></div>'
         )
-
-    @staticmethod
-    def _judged(fit: Fit) -> np.ndarray:
-        """The structures that uncertainties are judged by: those for testing, or all where there are none."""
-        return fit.test_indices if len(fit.test_indices) else fit.train_indices
-
-    @staticmethod
-    def _which(fit: Fit) -> str:
-        return "test" if len(fit.test_indices) else "training"
 
     def _energies(self, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
         """Reference and predicted energies as they are shown, eV/atom."""
@@ -144,13 +140,13 @@ class ParityView(pn.viewable.Viewer):
         if len(shown):
             element = plots.force_parity(
                 reference_p[shown], predicted_p[shown], fit.is_test_s[self._structure_p],
-                fit.dataset.ids, fit.dataset.groups, self._structure_p, self._atom_p,
+                fit.dataset.ids, fit.dataset.groups, self._structure_p, self._atom_p, fit.sets,
             )  # fmt: skip
             self.forces.show(element, reference_p[shown], predicted_p[shown])
 
     def _draw_groups(self, fit: Fit) -> None:
         colours = style.group_colours(fit.dataset.groups)
-        which = "test" if len(fit.test_indices) else "training"
+        which, _ = fit.judged_by
         many = len(fit.errors_by_group)
         worst = f", the worst {plots.MOST_GROUPS} of {many} groups" if many > plots.MOST_GROUPS else ""
         words = f'<span class="title">Groups</span> <span class="quiet">{which} structures{worst}</span>'
@@ -197,7 +193,9 @@ class ParityView(pn.viewable.Viewer):
 def _words(name: str, key: str, scale: float, digits: int, unit: str, fit: Fit) -> str:
     """The heading of a parity plot, which is its legend too: the errors of what was fitted and of what was not."""
     parts = [f'<span class="title">{name}</span>']
-    for label, colour, errors in (("train", style.TRAIN, fit.train_errors), ("test", style.TEST, fit.test_errors)):
+    for label, colour, errors in zip(
+        fit.sets, (style.TRAIN, style.TEST), (fit.train_errors, fit.test_errors), strict=True
+    ):
         if errors:
             mae, rmse = (number(scale * errors[f"{key}_{kind}"], digits) for kind in ("mae", "rmse"))
             parts.append(chip(colour, label, f"{mae} / {rmse}"))

@@ -16,6 +16,7 @@ from plots_on_page import wait_for_plot
 from sessions import few_structures
 
 from potscope.apps.cli import Refused, check_port, free_port, main, origins, read
+from potscope.core.models import CompositionModel
 
 from scene import ink, wait_drawn
 
@@ -126,6 +127,20 @@ def test_units_that_are_needed_or_wrong(tmp_path, capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "there is no file"), (b"PK poem", "is damaged"), (b"poem", "is not a potscope")]
+)
+def test_a_potential_that_cannot_be_read_is_one_line(tmp_path, capsys, content, message):
+    path = tmp_path / "mine.potscope"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["--potential", str(path), "--port", "0", "--no-show"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("potscope: error: --potential: ")
+    assert message in error
+    assert error.count("\n") == 1
+
+
 def test_an_unknown_option_is_refused():
     with pytest.raises(SystemExit, match="2"):
         main(["--nonsense"])
@@ -159,6 +174,18 @@ def test_the_command_opens_a_file_and_stops_at_ctrl_c(serve_command, strict_page
     output = process.stdout.read()
     assert "Traceback" not in output
     assert "8 structures of Si" in output
+
+
+@pytest.mark.browser
+def test_the_command_opens_a_potential(serve_command, strict_page, tmp_path):
+    data, path, port = few_structures()[:4], tmp_path / "mine.potscope", free_port("localhost")
+    data.write(tmp_path / "four.xyz")
+    CompositionModel().fit(data).save(path)
+    files = (str(tmp_path / "four.xyz"), "--potential", str(path))
+    strict_page.goto(serve_command(*COMMAND, *files, "--port", str(port), "--no-show", port=port))
+    wait_drawn(strict_page)
+    strict_page.get_by_text("CompositionModel mine").first.wait_for(timeout=60_000)
+    wait_for_plot(strict_page, "reference (eV/Å)")
 
 
 @pytest.mark.browser

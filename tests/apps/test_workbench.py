@@ -17,16 +17,20 @@ from sessions import coarse, few_structures, fitted_session
 from potscope.apps.workbench import new_session, open_page
 from potscope.explorer import style
 from potscope.explorer.code import code
-from potscope.explorer.session import DYNAMICS_JOB, FIT_JOB, Session
+from potscope.explorer.session import DYNAMICS_JOB, FIT_JOB, MONTE_CARLO_JOB, Session
 
 from scene import atom_positions, ink, n_colours, pixels, wait_drawn, wait_for
 
 pytestmark = pytest.mark.browser
 
 MAP, ENERGY, FORCE, TIME = "principal component 1", "reference (eV/atom)", "reference (eV/Å)", "time (fs)"
+SWEEP = "sweep"
 BARS = "neighbours, by their distance (Å)"
 COST, CONFIDENCE, DEVIATION = "step with forces (µs/atom)", "confidence", "predicted ± (meV/atom)"
 WIDE = {"width": 1440, "height": 900}
+PATIENCE = 60_000  # ms
+POTENTIAL_INPUT = "input[type=file][accept='.potscope']"
+DATA_INPUT = "input[type=file]:not([accept='.potscope'])"
 
 
 class Workbench:
@@ -42,10 +46,10 @@ class Workbench:
         self.page.get_by_role("tab", name=name).click()
 
     def says(self, text: str) -> None:
-        self.page.get_by_text(text).first.wait_for(timeout=20_000)
+        self.page.get_by_text(text).first.wait_for(timeout=PATIENCE)
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        wait_until(condition, self.page, timeout=20_000)
+        wait_until(condition, self.page, timeout=PATIENCE)
 
     def wait_shown(self, index: int) -> None:
         """Wait until a structure of the dataset is what the 3D view has drawn."""
@@ -209,7 +213,7 @@ def test_dynamics_runs_and_plays(open_workbench):
     bench.session.dynamics.param.update(steps=40, every=2, repeats=1)
     bench.session.select(4)
     start = bench.session.atoms.positions
-    bench.open_tab("Molecular dynamics")
+    bench.open_tab("Simulation")
     bench.button("Run").click()
     bench.wait(lambda: len(bench.session.trajectory) == 21 and bench.session.jobs.last_title == DYNAMICS_JOB)
     bench.wait(lambda: atom_positions(bench.page).shape == start.shape)
@@ -226,10 +230,38 @@ def test_dynamics_runs_and_plays(open_workbench):
     bench.page.wait_for_timeout(1000)  # until Python has heard of the last frame
 
 
+def test_a_monte_carlo_walk_runs_and_plays(open_workbench):
+    bench = open_workbench(fit=True)
+    bench.session.select(4)
+    bench.open_tab("Simulation")
+    bench.button("Monte Carlo").click()
+    for label, number in (("sweeps", 8), ("equilibration", 2)):
+        control = bench.page.get_by_label(label, exact=True)
+        control.fill(str(number))
+        control.press("Tab")
+    bench.wait(lambda: bench.session.monte_carlo.arguments(bench.session.atoms)["sweeps"] == 8)
+    bench.wait(lambda: bench.session.monte_carlo.equilibration == 2)
+    bench.button("Run").click()
+    bench.wait(lambda: len(bench.session.trajectory) == 11 and bench.session.jobs.last_title == MONTE_CARLO_JOB)
+    wait_for_plot(bench.page, SWEEP)
+    bench.says("Accepted")
+    bench.says("Monte Carlo with GAP #1")
+    bench.wait(lambda: np.allclose(atom_positions(bench.page), bench.session.trajectory[-1].atoms.positions, atol=1e-4))
+    bench.button("First").click()
+    bench.wait(lambda: np.allclose(atom_positions(bench.page), bench.session.trajectory[0].atoms.positions, atol=1e-4))
+    bench.wait(lambda: bench.session.frame == 0)
+    bench.session.monte_carlo.sweeps = 100_000
+    bench.button("Run").click()
+    bench.wait(lambda: len(bench.session.trajectory) > 3 and bench.session.jobs.title == MONTE_CARLO_JOB)
+    bench.button("Cancel").first.click()
+    bench.wait(lambda: bench.session.jobs.outcome == "cancelled")
+    bench.button("Run").wait_for()
+
+
 def test_dynamics_can_be_cancelled(open_workbench):
     bench = open_workbench(fit=True)
     bench.session.dynamics.param.update(steps=100_000, every=1, repeats=1)
-    bench.open_tab("Molecular dynamics")
+    bench.open_tab("Simulation")
     bench.button("Run").click()
     bench.wait(lambda: len(bench.session.trajectory) > 3)
     bench.button("Cancel").first.click()
@@ -268,7 +300,7 @@ def test_a_dropped_file_becomes_the_data(open_workbench, tmp_path):
     bench = open_workbench()
     path = tmp_path / "own.xyz"
     few_structures()[[3, 7, 11]].write(path)
-    bench.page.locator("input[type=file]").set_input_files(path)
+    bench.page.locator(DATA_INPUT).set_input_files(path)
     bench.wait(lambda: len(bench.session.dataset) == 3)
     bench.says("3 structures of Si")
     bench.wait_shown(0)
@@ -283,7 +315,7 @@ def test_the_references_of_a_file_are_named_on_the_page(open_workbench, tmp_path
         atoms.info = {"my_number": atoms.info["REF_energy"]}
         del atoms.arrays["REF_forces"]
     write(path, structures, format="extxyz")
-    bench.page.locator("input[type=file]").set_input_files(path)
+    bench.page.locator(DATA_INPUT).set_input_files(path)
     bench.says("no reference energies or forces were recognised")
     bench.page.get_by_label("energy from").click()
     bench.page.get_by_text("my_number", exact=True).click()
@@ -313,7 +345,7 @@ def test_an_archive_of_arrays_becomes_the_data(open_workbench, tmp_path):
     rng = np.random.default_rng(0)
     water = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
     np.savez(path, z=[8, 1, 1], R=water + 0.02 * rng.normal(size=(5, 3, 3)), E=np.arange(5.0), F=np.zeros((5, 3, 3)))
-    bench.page.locator("input[type=file]").set_input_files(path)
+    bench.page.locator(DATA_INPUT).set_input_files(path)
     bench.wait(lambda: len(bench.session.dataset) == 5)
     assert bench.session.dataset.species == ("H", "O")
     bench.says("5 structures of H O")
@@ -323,10 +355,34 @@ def test_a_bad_file_is_explained(open_workbench, tmp_path):
     bench = open_workbench()
     path = tmp_path / "bad.xyz"
     path.write_text("this is no structure\n")
-    bench.page.locator("input[type=file]").set_input_files(path)
+    bench.page.locator(DATA_INPUT).set_input_files(path)
     bench.says("bad.xyz")
     assert len(bench.session.dataset) == 24
     assert bench.button("Fit potential").is_enabled()
+
+
+def test_a_saved_potential_is_opened_again_with_the_same_errors(open_workbench, tmp_path):
+    bench = open_workbench(fit=True)
+    bench.open_tab("Parity")
+    errors = bench.page.locator(".chips").filter(has_text="MAE / RMSE, meV/atom")
+    errors.wait_for()
+    before = errors.inner_text()
+    bench.open_tab("Fit")
+    with bench.page.expect_download(timeout=60_000) as saving:
+        bench.button("Save the potential").click()
+    path = tmp_path / saving.value.suggested_filename
+    saving.value.save_as(path)
+    bench.page.locator(POTENTIAL_INPUT).set_input_files(path)
+    bench.wait(lambda: bench.session.fit.source is not None)
+    bench.says("GAP silicon-gap-1")
+    bench.says("Trained on 18 structures of Si from silicon")
+    bench.page.get_by_role("tab", name="Parity", selected=True).wait_for(timeout=PATIENCE)
+    wait_for_plot(bench.page, FORCE)
+    assert errors.inner_text() == before
+    path.write_bytes(path.read_bytes()[:500])
+    bench.page.locator(POTENTIAL_INPUT).set_input_files(path)
+    bench.says("silicon-gap-1.potscope is damaged")
+    assert bench.session.fit.label == "GAP silicon-gap-1"
 
 
 def choose(bench: Workbench, label: str, title: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from potscope.core.calibration import (
     calibration,
     calibration_of,
     errors_and_stds,
+    median_factor,
 )
 from potscope.core.dataset import Dataset
 from potscope.core.metrics import taken
@@ -186,6 +188,22 @@ def test_coverage_of_a_prediction_by_hand() -> None:
     assert conformal.coverage(dataset, prediction, 0.5) == (1.0, pytest.approx(2 * 0.75))
     assert conformal.coverage(dataset, prediction, 0.7) == (0.5, pytest.approx(0.75))
     assert all(math.isnan(value) for value in conformal.coverage(dataset[1:2], taken(prediction, np.array([1])), 0.5))
+
+
+def test_by_the_median_half_of_the_errors_are_within_what_says_so_whatever_the_others_are() -> None:
+    error_k, std_k = normal_errors(factor=3.0)
+    assert median_factor(error_k / std_k) == pytest.approx(3, rel=0.02)
+    error_k[::10] *= 1e6
+    assert median_factor(error_k / std_k) == pytest.approx(3, rel=0.2)
+    assert calibration_of(error_k, median_factor(error_k / std_k) * std_k).observed[50] == pytest.approx(0.5, abs=1e-3)
+    dataset, prediction = predicted()
+    factors = Recalibration.of(dataset, prediction, "median")
+    assert factors == Recalibration(energy=1.5 / norm.ppf(0.75), force=2 / norm.ppf(0.75))
+    with pytest.raises(ValueError, match="`method`"):
+        Recalibration.of(dataset, prediction, "mean")
+    exact = replace(prediction, energies=dataset.energies, force_std=None)
+    with pytest.raises(ValueError, match="`prediction`: expected standard deviations"):
+        Recalibration.of(dataset[:1], taken(exact, np.array([0])), "median")
 
 
 def test_recalibrated_the_errors_are_as_large_as_said() -> None:

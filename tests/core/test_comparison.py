@@ -24,6 +24,8 @@ from potscope.core.models import (
     GAP,
     REGISTRY,
     SNAP,
+    Calibrated,
+    Committee,
     Delta,
     FromCalculator,
     KernelRidge,
@@ -196,6 +198,27 @@ def test_a_file_makes_the_same_errors_again(data, found, tmp_path) -> None:
         rerun(path, data[:10], models=own)
 
 
+def test_what_is_fitted_is_tested_as_it_is(data, tmp_path) -> None:
+    train, test = data[:12], data[24:]
+    mine = SNAP(SOAP(SPECIES, cutoff=3.5, n_max=2, l_max=1)).fit(test)
+    models = {"mine": mine, "fresh": SNAP(SOAP(SPECIES, cutoff=3.5, n_max=2, l_max=1))}
+    found = compare(models, train, test, repeats=1, sizes=[3], as_they_are=["mine"])
+    assert found["mine"].error == ""
+    assert found["mine"].errors["energy_rmse"] == metrics.summary(test, mine.predict(test))["energy_rmse"]
+    assert found["mine"].errors["energy_rmse"] < found["fresh"].errors["energy_rmse"]
+    assert math.isnan(found["mine"].fit_seconds)
+    assert found["mine"].step_microseconds > 0
+    assert found["mine"].learning_curve is None
+    assert found["fresh"].learning_curve is not None
+    path = found.save(tmp_path / "comparison.json")
+    with pytest.raises(ValueError, match="`models`: expected a model 'mine'"):
+        rerun(path, data)
+    again = rerun(path, data, {"mine": mine})
+    assert again["mine"].errors == found["mine"].errors
+    with pytest.raises(ValueError, match="`as_they_are`: expected names among 'mine', 'fresh', got 'other'"):
+        compare(models, train, test, as_they_are=["other"])
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -258,6 +281,8 @@ def every_kind() -> dict[str, Potential]:
     found["FromCalculator"] = FromCalculator(EMT(), fit_offsets=False)
     found["Repulsion"] = Repulsion()
     found["Delta"] = Delta(found["PairPotential"], found["GAP of terms"])
+    found["Committee"] = Committee(found["SVR"], n_members=3, drawn="groups")
+    found["Calibrated"] = Calibrated(found["GAP of terms"], folds=3)
     return found
 
 

@@ -28,11 +28,13 @@ from potscope.core.physics import (
     scan,
     smoothness,
     surface_energy,
+    surfaces_of,
     vacancy_formation,
     vacancy_of,
 )
 from potscope.core.physics.common import Unrelaxed, relaxed
 from potscope.core.physics.elasticity import CUBIC, VOIGT, strained
+from potscope.core.physics.smoothness import _roomiest
 from potscope.core.physics.vibrations import TERAHERTZ
 
 from pairwise import Pairwise, morse, springs, square_well
@@ -122,7 +124,7 @@ def test_elastic_constants_of_springs_are_the_sums_over_neighbours() -> None:
     k, r0 = 4.0, A / np.sqrt(2)
     bond_pc = np.array([v for v in itertools.product((-1, 0, 1), repeat=3) if np.abs(v).sum() == 2]) * A / 2
     expected = np.einsum("pa,pb,pc,pd->abcd", *[bond_pc] * 4) * k / r0**2 / 2 / (A**3 / 4) / units.GPa
-    found = elastic_constants(springs((k, r0)), bulk("Cu", a=A * 1.01))
+    found = elastic_constants(springs((k, r0)), bulk("Cu", a=A * 1.01), reference={"C11": 1.0})
     expected_vv = [[expected[a + b] for b in VOIGT] for a in VOIGT]
     np.testing.assert_allclose(found.C_vv, expected_vv, atol=0.02)
     np.testing.assert_allclose(found.clamped_vv, found.C_vv, atol=1e-3)
@@ -130,7 +132,14 @@ def test_elastic_constants_of_springs_are_the_sums_over_neighbours() -> None:
     assert found.not_cubic < 2e-2
     assert found.stable
     assert found.cubic("C12") == pytest.approx(found.cubic("C44"), abs=2e-2)
-    assert [q.name for q in found.quantities()][:3] == list(CUBIC)
+    numbers = {q.name: q for q in found.quantities()}
+    assert list(numbers)[:3] == list(CUBIC)
+    assert numbers["bulk modulus, all strained alike"].value == pytest.approx(
+        (found.cubic("C11") + 2 * found.cubic("C12")) / 3
+    )
+    assert numbers["C11"].reference == 1.0
+    with pytest.raises(ValueError, match="`reference`"):
+        elastic_constants(springs((k, r0)), bulk("Cu", a=A), reference={"C66": 1.0})
 
 
 def test_elastic_constants_of_diamond_are_those_of_atoms_that_relax() -> None:
@@ -190,6 +199,18 @@ def test_a_vacancy_and_a_surface_count_the_bonds_that_they_break() -> None:
         surface_energy(well, slab, bulk("Ni"))
 
 
+def test_surfaces_of_a_data_set_have_its_energies() -> None:
+    data, per_atom = sample_data.load("silicon"), -107.0877
+    found = surfaces_of(data, {"(100)": "slab-000"}, per_atom)
+    slab, energy = found["(100)"]
+    s = data.ids.index("slab-000")
+    area = slab.cell[0, 0] * slab.cell[1, 1]
+    assert energy * units.J / units.m**2 == pytest.approx((data.energies[s] - 8 * per_atom) / (2 * area))
+    assert 1 < energy < 3
+    with pytest.raises(ValueError, match="`ids`"):
+        surfaces_of(data, {"(100)": "slab-100"}, per_atom)
+
+
 def test_a_vacancy_relaxes_and_its_reference_comes_from_the_data() -> None:
     found = vacancy_formation(EMT(), bulk("Cu", cubic=True, a=A) * 2)
     assert found.energy < found.unrelaxed
@@ -238,6 +259,9 @@ def test_energy_is_kept_by_forces_that_are_derivatives_and_by_no_others() -> Non
     assert abs(kept.drift) < 1.0
     assert kept.fluctuation < 1.0
     assert kept.time == 400
+    assert 0.005 < kept.displacement < 0.1
+    hot = energy_conservation(EMT(), atoms, temperature=8000, steps=200, timestep=2.0)
+    assert hot.displacement > 0.12
 
     class Wrong(EMT):
         """Forces that a part is added to which turns in circles."""
@@ -280,6 +304,21 @@ def test_smooth_potentials_have_no_jumps() -> None:
     assert 0.5 * slope < jump.force <= slope * (1 + 1e-6)
     with pytest.raises(ValueError, match="`surroundings`"):
         cutoff_jump(smooth, ("Ni", "Cu"), 5.0, bulk("Cu"))
+
+
+def test_kinks_of_forces_are_as_large_as_they_are() -> None:
+    """Half a parabola from 2.6 Å on: energy and force are continuous, the derivative of the force jumps by k."""
+    k, onset = 2.0, 2.6
+    kinked = Pairwise(lambda r: k / 2 * np.maximum(r - onset, 0) ** 2, lambda r: k * np.maximum(r - onset, 0), 20.0)
+    crossing = cutoff_jump(kinked, ("Cu", "Cu"), onset, Atoms("Cu"))
+    assert max(crossing.energy, crossing.force) < 1e-8
+    along = np.abs(_roomiest(Atoms("Cu"), onset)).max()
+    assert crossing.stiffness == pytest.approx(k * along, rel=1e-4)
+    pair = Atoms("Cu2", [[0, 0, 0], [onset + 0.013, 0, 0]])
+    scanned = smoothness(kinked, pair, lines=4, length=1.5, points=61)
+    assert 0.3 * k < scanned.kink <= k * (1 + 1e-3)
+    assert scanned.jump < 1e-4
+    assert smoothness(morse(1.0, 1.0, 2.3, 20.0), pair, lines=4, length=1.5, points=61).kink < 0.02
 
 
 def test_pair_potentials_do_not_tell_degenerate_structures_apart() -> None:

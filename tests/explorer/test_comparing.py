@@ -8,7 +8,7 @@ from molecules import molecules
 from sessions import coarse, coarse_session, few_structures
 
 from potscope.core.comparison import Comparison
-from potscope.explorer import plots, views
+from potscope.explorer import comparison_plots, views
 from potscope.explorer.comparing import COMPARE_JOB
 from potscope.explorer.session import Session
 from potscope.explorer.views.compare import COST, LEARNING, RELIABILITY
@@ -166,6 +166,6 @@ def test_molecules_without_forces_are_compared_by_their_energies() -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(0.9, 1.1), (3.0, 120.0), (1e-6, 1e6)])
 def test_ticks_of_logarithmic_axes_are_round_and_few(low, high) -> None:
-    ticks = plots.log_ticks(low, high)
+    ticks = comparison_plots.log_ticks(low, high)
     assert 1 <= len(ticks) <= 13
     assert all(low <= value <= high and float(words) == value for value, words in ticks)

@@ -336,13 +336,14 @@ def test_dynamics_shows_its_drift_only_at_constant_energy(fitted):
     fitted.select(0)
     for ensemble, shown in (("nve", True), ("langevin", False)):
         fitted.dynamics.param.update(ensemble=ensemble, steps=20, every=5, repeats=1)
-        view._run()
+        fitted.start_dynamics()
         fitted.jobs.wait()
         assert fitted.jobs.last_title == DYNAMICS_JOB
-        assert ("drift" in view.energy_words.object) is shown
-        assert view.controls["friction"].visible is not shown
-    assert view.traces.shape == (4, 5)
-    assert list(view.traces[3]) == [frame.temperature for frame in fitted.trajectory]
+        traces = view.traces[DYNAMICS_JOB]
+        assert ("drift" in traces.headings[0].object) is shown
+        assert view.controls[DYNAMICS_JOB]["friction"].visible is not shown
+    assert traces.numbers.shape == (4, 5)
+    assert list(traces.numbers[3]) == [frame.temperature for frame in fitted.trajectory]
 
 
 def test_the_settings_of_groups_are_out_of_the_way_until_they_are_wanted():

@@ -22,7 +22,18 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from potscope.core import Dataset
 from potscope.core.descriptors import SOAP, AverageSOAP, Bispectrum
-from potscope.core.models import COMPOSED, REGISTRY, Delta, FromCalculator, PairPotential, Potential, Repulsion
+from potscope.core.models import (
+    COMPOSED,
+    GAP,
+    REGISTRY,
+    Calibrated,
+    Committee,
+    Delta,
+    FromCalculator,
+    PairPotential,
+    Potential,
+    Repulsion,
+)
 from potscope.core.prediction import Prediction
 
 HERE = Path(__file__).resolve().parent
@@ -48,6 +59,8 @@ MADE: dict[str, Potential] = {
     "FromCalculator": FromCalculator(EMT()),
     "Repulsion": Repulsion(inner=1.0, outer=3.0),
     "Delta": Delta(FromCalculator(EMT(), fit_offsets=False), PairPotential(form="Lennard-Jones")),
+    "Committee": Committee(PairPotential(form="Lennard-Jones"), n_members=3),
+    "Calibrated": Calibrated(GAP(DESCRIPTORS["atom"], n_sparse=10), folds=2),
 }
 """What is made of other objects."""
 
