@@ -75,19 +75,33 @@ def batches(
         If something among the structures is none.
     """
     check_positive("most_bytes", most_bytes)
-    batch: list[Atoms] = []
-    first, taken = 0, 0.0
-    for atoms in structures if isinstance(structures, Iterator) else as_structures(structures):
-        if not isinstance(atoms, Atoms):
-            raise TypeError(f"`structures`: expected ase.Atoms, but item {first + len(batch)} is {atoms!r}")
-        needed = bytes_of(atoms, descriptor)
-        if batch and taken + needed > most_bytes:
-            yield slice(first, first + len(batch)), batch
-            first, batch, taken = first + len(batch), [], 0.0
-        batch.append(atoms)
-        taken += needed
-    if batch:
+    first = 0
+    given = structures if isinstance(structures, Iterator) else as_structures(structures)
+    for batch in packed(_checked(given), lambda atoms: bytes_of(atoms, descriptor), most_bytes):
         yield slice(first, first + len(batch)), batch
+        first += len(batch)
+
+
+def packed(structures: Iterable[Atoms], size_of: Callable[[Atoms], float], most: float) -> Iterator[list[Atoms]]:
+    """Consecutive structures whose sizes add up to `most` or less; one that is larger is a batch of its own."""
+    batch: list[Atoms] = []
+    taken = 0.0
+    for atoms in structures:
+        size = size_of(atoms)
+        if batch and taken + size > most:
+            yield batch
+            batch, taken = [], 0.0
+        batch.append(atoms)
+        taken += size
+    if batch:
+        yield batch
+
+
+def _checked(structures: Iterable[Atoms]) -> Iterator[Atoms]:
+    for index, atoms in enumerate(structures):
+        if not isinstance(atoms, Atoms):
+            raise TypeError(f"`structures`: expected ase.Atoms, but item {index} is {atoms!r}")
+        yield atoms
 
 
 def features_in_batches(

@@ -240,7 +240,11 @@ def scaled(atoms: Atoms, factor: float) -> Atoms:
 
 @dataclass(frozen=True)
 class _Grid:
-    """The cell, and how many of its images on either side the nearest one's neighbours can be in."""
+    """The cell, and how many of its images on either side the nearest one's neighbours can be in.
+
+    Neighbours are searched here and not by vesin, which lists those of all atoms and not of a few: a list of all costs
+    more than the energies that a trial changes.
+    """
 
     cell_cc: Array
     inverse_cc: Array

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from ase import Atoms
+from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 from hypothesis import strategies as st
 
@@ -49,3 +50,18 @@ def labelled_structures(draw: st.DrawFn) -> list[Atoms]:
             atoms.info["REF_stress"] = rng.normal(size=6)
         found.append(atoms)
     return found
+
+
+def silicon_with_noise(count: int, seed: int, derivatives: bool = False) -> list[Atoms]:
+    """Rattled cells of two silicon atoms with random energies and, where asked for, random forces and stresses."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        atoms = bulk("Si")
+        atoms.positions += rng.normal(0, 0.15, (2, 3))
+        atoms.info["REF_energy"] = rng.normal() - 10
+        if derivatives:
+            atoms.arrays["REF_forces"] = rng.normal(size=(2, 3))
+            atoms.info["REF_stress"] = rng.normal(size=6) / 50
+        made.append(atoms)
+    return made

@@ -12,6 +12,7 @@ import numpy as np
 from ase import Atoms
 
 from potscope.core._types import Array
+from potscope.core.batches import packed
 from potscope.core.dataset import Dataset
 from potscope.core.hyperparameters import Declared
 from potscope.core.pairs import Pairs
@@ -247,17 +248,8 @@ def learnt_from(ids: Sequence[str]) -> AbstractContextManager[None]:
 
 
 def batches(structures: Sequence[Atoms]) -> Iterator[list[Atoms]]:
-    """Consecutive structures, so many that a batch has about `ATOMS_A_BATCH` atoms."""
-    batch: list[Atoms] = []
-    atoms = 0
-    for structure in structures:
-        batch.append(structure)
-        atoms += len(structure)
-        if atoms >= ATOMS_A_BATCH:
-            yield batch
-            batch, atoms = [], 0
-    if batch:
-        yield batch
+    """Consecutive structures of at most `ATOMS_A_BATCH` atoms together; a larger one is alone."""
+    return packed(structures, len, ATOMS_A_BATCH)
 
 
 def joined(parts: Sequence[Prediction]) -> Prediction:

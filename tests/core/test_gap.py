@@ -13,22 +13,10 @@ from potscope.core.kernels import polynomial_kernel
 from potscope.core.models import GAP, gap_process
 from potscope.core.models.least_squares import TriangularLeastSquares
 
+from structures import silicon_with_noise
+
 SOAP_SI = SOAP(species=["Si"], cutoff=4.0, n_max=4, l_max=3)
 ENERGY_SIGMA, FORCE_SIGMA, VIRIAL_SIGMA, DELTA, ZETA = 0.01, 0.2, 0.1, 0.7, 2.0
-
-
-def structures(count: int, seed: int, forces: bool):
-    rng = np.random.default_rng(seed)
-    made = []
-    for _ in range(count):
-        atoms = bulk("Si")
-        atoms.positions += rng.normal(0, 0.15, (2, 3))
-        atoms.info["REF_energy"] = rng.normal() - 10
-        if forces:
-            atoms.arrays["REF_forces"] = rng.normal(size=(2, 3))
-            atoms.info["REF_stress"] = rng.normal(size=6) / 50
-        made.append(atoms)
-    return made
 
 
 def make(**chosen) -> GAP:
@@ -63,7 +51,7 @@ def total_kernel(first, second) -> np.ndarray:
 
 def test_with_all_environments_as_sparse_points_it_is_the_dense_process(monkeypatch) -> None:
     monkeypatch.setattr(gap_process, "JITTER", 1e-13)
-    train, fresh = structures(6, 0, forces=False), structures(4, 1, forces=False)
+    train, fresh = silicon_with_noise(6, 0), silicon_with_noise(4, 1)
     data = Dataset.from_structures(train)
     potential = make().fit(data)
     assert potential.n_sparse_ == 6  # the two atoms of a cell of two are each other's mirror images
@@ -80,7 +68,7 @@ def test_with_all_environments_as_sparse_points_it_is_the_dense_process(monkeypa
 
 def test_forces_and_stresses_count_as_derivatives_of_the_same_process() -> None:
     """The weights against the normal equations of rows made by finite differences of the kernel sums."""
-    train = structures(3, 2, forces=True)
+    train = silicon_with_noise(3, 2, derivatives=True)
     data = Dataset.from_structures(train)
     potential = make(n_sparse=6, zeta=1.0).fit(data)
     Q = sparse_points(potential)
@@ -123,7 +111,7 @@ def test_forces_and_stresses_count_as_derivatives_of_the_same_process() -> None:
 
 @pytest.mark.parametrize("method", ["farthest points", "CUR", "uniform", "random"])
 def test_sparse_points_are_distinct_environments_of_the_data(method) -> None:
-    train = structures(10, 3, forces=False) * 2
+    train = silicon_with_noise(10, 3) * 2
     potential = make(sparse_method=method, n_sparse=12).fit(Dataset.from_structures(train))
     assert 4 <= potential.n_sparse_ <= 12
     Q = sparse_points(potential)

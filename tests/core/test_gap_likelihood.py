@@ -19,22 +19,10 @@ from potscope.core.models.gap_sigmas import sigmas_of
 from potscope.core.pairs import Pairs
 from potscope.core.progress import Cancelled, silent
 
+from structures import silicon_with_noise
+
 SOAP_SI = SOAP(species=["Si"], cutoff=4.0, n_max=3, l_max=2)
 SIGMAS = Sigmas(0.01, 0.2, 0.1)
-
-
-def structures(count: int, seed: int, derivatives: bool = False) -> list[Atoms]:
-    rng = np.random.default_rng(seed)
-    made = []
-    for _ in range(count):
-        atoms = bulk("Si")
-        atoms.positions += rng.normal(0, 0.15, (2, 3))
-        atoms.info["REF_energy"] = rng.normal() - 10
-        if derivatives:
-            atoms.arrays["REF_forces"] = rng.normal(size=(2, 3))
-            atoms.info["REF_stress"] = rng.normal(size=6) / 50
-        made.append(atoms)
-    return made
 
 
 MADE = {
@@ -66,7 +54,7 @@ def total_covariance(potential: GAP, first: list[Atoms], second: list[Atoms]) ->
 def test_with_all_clusters_as_sparse_points_deviations_are_those_of_the_dense_process(name, monkeypatch) -> None:
     """That of a force is that of the difference of two energies; that of an only atom's energy the total's."""
     monkeypatch.setattr(gap_process, "JITTER", 1e-13)
-    train = structures(4, 0)
+    train = silicon_with_noise(4, 0)
     potential = replace(MADE[name](), energy_sigma=0.3).fit(Dataset.from_structures(train))
     K = total_covariance(potential, train, train) + 2 * 0.3**2 * np.eye(4)
 
@@ -74,7 +62,7 @@ def test_with_all_clusters_as_sparse_points_deviations_are_those_of_the_dense_pr
         k = total_covariance(potential, some, train)
         return total_covariance(potential, some, some) - k @ np.linalg.solve(K, k.T)
 
-    atoms, step = structures(1, 1)[0], 1e-3
+    atoms, step = silicon_with_noise(1, 1)[0], 1e-3
     prediction = potential.predict(atoms, atom_std=True)
     assert prediction.energy_std[0] == pytest.approx(np.sqrt(covariance([atoms])[0, 0]), rel=1e-3)
     for n in range(2):
@@ -92,7 +80,7 @@ def test_with_all_clusters_as_sparse_points_deviations_are_those_of_the_dense_pr
 
 def test_local_energies_of_alike_atoms_are_sure_together() -> None:
     """In a crystal of two equal atoms the total energy is twice a local one, and so is its deviation."""
-    potential = MADE["polynomial"]().fit(Dataset.from_structures(structures(4, 0)))
+    potential = MADE["polynomial"]().fit(Dataset.from_structures(silicon_with_noise(4, 0)))
     found = potential.predict(bulk("Si", a=5.6), atom_std=True)
     np.testing.assert_allclose(found.local_energy_std[0], found.energy_std[0] / 2, rtol=1e-4)
 
@@ -102,7 +90,7 @@ def test_local_energies_of_alike_atoms_are_sure_together() -> None:
 
 @cache
 def data() -> Dataset:
-    return Dataset.from_structures(structures(5, 3, derivatives=True))
+    return Dataset.from_structures(silicon_with_noise(5, 3, derivatives=True))
 
 
 def summed() -> GAP:
