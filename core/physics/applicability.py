@@ -10,16 +10,19 @@ from ase import Atoms
 from potscope.core.descriptors.base import Descriptor
 from potscope.core.local_updates import Source
 
+PARTS = ("correction_", "model_", "members_")  # what potentials made of others call what they were fitted to
+
 
 class Meaningless(ValueError):
     """A check has no meaning for a potential, whose message says why."""
 
 
 def descriptor_of(source: Source) -> Descriptor | None:
-    """What a potential describes structures by; of a sum that of the part that is learnt last. None without one."""
-    while (inner := getattr(source, "correction_", None)) is not None:
-        source = inner
-    descriptor = getattr(source, "descriptor", None)
+    """What a potential describes structures by; of one made of others that of the part that is learnt. None without."""
+    owner: object = source
+    while (inner := next((getattr(owner, name) for name in PARTS if hasattr(owner, name)), None)) is not None:
+        owner = inner[0] if isinstance(inner, tuple) else inner
+    descriptor = getattr(owner, "descriptor", None)
     return descriptor if isinstance(descriptor, Descriptor) else None
 
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from potscope.core._types import Array
 from potscope.core.dataset import Dataset
 from potscope.core.local_updates import Source
+from potscope.core.models.base import Potential
 from potscope.core.physics.common import Found, Quantity, energies_of, forces_of, members
 
 SHORT = 0.75  # of the sum of covalent radii; bonds are longer, that of C₂ too
@@ -209,13 +210,18 @@ class DegeneratePairs(Found):
     ----------
     differences_p, reference_p
         Energy of the first less that of the second of each pair, eV: predicted, and as it should be.
+    central_p
+        Of the predicted difference what the atom says that is the only one of its element, eV; None where no atom is,
+        or atoms have no energies.
     """
 
     differences_p: Array
     reference_p: Array
+    central_p: Array | None = None
 
     def quantities(self) -> tuple[Quantity, ...]:
-        """How large the differences are, and how wrong."""
+        """How large the differences are, what of them the central atoms see, and how wrong they are."""
+        central = float("nan") if self.central_p is None else float(np.abs(self.central_p).max())
         return (
             Quantity("difference, root mean square", _rms(self.differences_p), "eV", _rms(self.reference_p)),
             Quantity(
@@ -224,6 +230,7 @@ class DegeneratePairs(Found):
                 "eV",
                 float(np.abs(self.reference_p).max()),
             ),
+            Quantity("difference of the central atom's energy, largest", central, "eV"),
             Quantity("root-mean-square error", _rms(self.differences_p - self.reference_p), "eV", 0.0),
         )
 
@@ -258,4 +265,20 @@ def degenerate_pairs(
     if len(first) != len(second):
         raise ValueError(f"`groups`: expected as many structures in both, got {len(first)} and {len(second)}")
     difference_p = energies_of(source, first.structures) - energies_of(source, second.structures)
-    return DegeneratePairs(difference_p, first.energies - second.energies)
+    both = [_central_energies(source, data.structures) for data in (first, second)]
+    central_p = None if both[0] is None or both[1] is None else both[0] - both[1]
+    return DegeneratePairs(difference_p, first.energies - second.energies, central_p)
+
+
+def _central_energies(source: Source, structures: Sequence[Atoms]) -> Array | None:
+    """Energies of the atoms that are the only ones of their element, eV; None if there is not one in each structure."""
+    if not isinstance(source, Potential):
+        return None
+    local = source.predict(structures).local_energies
+    numbers, counts = np.unique(structures[0].numbers, return_counts=True)
+    alone = numbers[counts == 1]
+    if local is None or len(alone) != 1:
+        return None
+    return np.array(
+        [of_atoms[atoms.numbers == alone[0]].sum() for of_atoms, atoms in zip(local, structures, strict=True)]
+    )

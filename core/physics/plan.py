@@ -100,7 +100,7 @@ class Plan:
             large = repeated(structure, WIDTH) if sizes_compare(self.source) else structure
             yield "energy conservation", lambda progress: energy_conservation(self.source, large, progress=progress)
             yield "smoothness", _quiet(smoothness, self.source, large)
-        yield from self._crossings(crystal)
+        yield from self._crossings(structure)
         for group in self._groups("torsion"):
             yield "paths", _quiet(_named, group, scan, self.source, self._of(group), group)
         if self.degenerate is not None:
@@ -174,9 +174,9 @@ class Plan:
             known |= {BULK: curve.bulk_modulus} if np.isfinite(curve.bulk_modulus) else {}
         return known
 
-    def _crossings(self, crystal: Atoms | None) -> Iterator[Step]:
+    def _crossings(self, structure: Atoms | None) -> Iterator[Step]:
         for pair, (edge, distance) in itertools.product(itertools.product(self.species, repeat=2), self._edges()):
-            around = crystal if crystal is not None and pair[0] in crystal.get_chemical_symbols() else None
+            around = structure if structure is not None and pair[0] in structure.get_chemical_symbols() else None
             yield "cutoff", _quiet(cutoff_jump, self.source, pair, distance, around, edge)
 
     def _edges(self) -> list[tuple[str, float]]:

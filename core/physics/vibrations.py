@@ -70,7 +70,9 @@ def phonons(
         \frac{\partial^2 E}{\partial r_{ai}^{0}\,\partial r_{bj}^{\mathbf R}}\, e^{-i\mathbf q\cdot\mathbf R}, \qquad
         \mathbf D\,\mathbf e = \omega^2 \mathbf e , \quad \nu = \omega/2\pi
 
-    The sums of the force constants are made zero, as translations cost nothing.
+    The sums of the force constants are made zero, as translations cost nothing. The error is of second order in the
+    displacement where the forces are smooth. Where their derivative jumps, as with a neighbour at the very distance at
+    which a cosine cutoff begins to act, it is of first order.
 
     Parameters
     ----------

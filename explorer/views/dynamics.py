@@ -99,7 +99,8 @@ class DynamicsView(pn.viewable.Viewer):
         self.code = CodeButton(session, "dynamics")
         self.traces = {DYNAMICS_JOB: DynamicsTraces(session), MONTE_CARLO_JOB: WalkTraces(session)}
         self.areas = {
-            kind: pn.Column(traces, sizing_mode="stretch_both", margin=0) for kind, traces in self.traces.items()
+            kind: pn.Column(traces, sizing_mode="stretch_both", margin=0, stylesheets=[GRID_ONLY])
+            for kind, traces in self.traces.items()
         }
         session.param.watch(lambda *_: self._offer(), ["fit", "selected", "dataset", "simulation"])
         for settings in self._settings.values():
@@ -151,5 +152,5 @@ class DynamicsView(pn.viewable.Viewer):
             sizing_mode="stretch_both",
             margin=0,
         )
-        right = pn.Column(*self.areas.values(), sizing_mode="stretch_both", margin=0)
+        right = pn.Column(*self.areas.values(), sizing_mode="stretch_both", margin=0, stylesheets=[GRID_ONLY])
         return pn.Column(left, right, sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT, GRID_ONLY])

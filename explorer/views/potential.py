@@ -71,7 +71,7 @@ class PotentialView(pn.viewable.Viewer):
             self.button,
             sizing_mode="stretch_width",
             margin=0,
-            styles={"gap": "12px"},
+            styles={"gap": "12px", "padding": "0 14px 14px"},
         )
 
 

@@ -43,8 +43,9 @@ class Traces(pn.viewable.Viewer):
         stream = hv.streams.Params(self, ["numbers"])
         self.headings = html(), html()
         self.plots = tuple(area(pane(hv.DynamicMap(draw, streams=[stream]))) for draw in self.drawings())
-        columns = [pn.Column(*pair, sizing_mode="stretch_both", margin=0) for pair in self.panels()]
-        self.area = pn.Column(*columns, sizing_mode="stretch_both", margin=0, stylesheets=[LAYOUT, GRID_ONLY])
+        stretch: dict[str, Any] = {"sizing_mode": "stretch_both", "margin": 0}
+        columns = [pn.Column(*panel, stylesheets=[GRID_ONLY], **stretch) for panel in self.panels()]
+        self.area = pn.Column(*columns, stylesheets=[LAYOUT, GRID_ONLY], **stretch)
         session.param.watch(lambda *_: self.take(), "trajectory")
         session.jobs.param.watch(lambda *_: self.describe(), "title")
         self.describe()

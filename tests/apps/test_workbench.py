@@ -60,9 +60,9 @@ class Workbench:
 
 def wait_usable(page: Any) -> None:
     """Wait until structure and map are drawn, and the page takes clicks."""
-    wait_drawn(page)
-    wait_for_plot(page, MAP)
-    page.wait_for_function("getComputedStyle(document.getElementById('loader')).display === 'none'", timeout=30_000)
+    wait_drawn(page, timeout=PATIENCE / 1000)
+    wait_for_plot(page, MAP, timeout=PATIENCE / 1000)
+    page.wait_for_function("getComputedStyle(document.getElementById('loader')).display === 'none'", timeout=PATIENCE)
 
 
 @pytest.fixture

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
+import tempfile
+from pathlib import Path
 
+import ase.phonons
 import numpy as np
 import pytest
 from ase import Atoms, eos, units
@@ -13,6 +17,7 @@ from ase.calculators.lj import LennardJones
 
 from potscope import sample_data
 from potscope.core.dataset import Dataset
+from potscope.core.models import GAP, Potential, load
 from potscope.core.physics import (
     at_volumes,
     common,
@@ -40,6 +45,7 @@ from potscope.core.physics.vibrations import TERAHERTZ
 from pairwise import Pairwise, morse, springs, square_well
 
 A = 3.6  # Å, of fcc crystals
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def test_a_morse_dimer_has_its_length_and_depth() -> None:
@@ -253,6 +259,36 @@ def test_phonons_of_an_fcc_crystal_are_those_of_its_springs() -> None:
         np.testing.assert_allclose(found.frequencies[point], expected, atol=5e-3)
 
 
+def broken_sum_rule(potential: Potential, delta: float) -> float:
+    """The largest sum of force constants, which are as symmetric as ASE makes them, as a share of the largest."""
+    with tempfile.TemporaryDirectory() as folder:
+        crystal = bulk("CuAu", "cesiumchloride", a=3.0)
+        made = ase.phonons.Phonons(crystal, potential.calculator(), (2, 2, 2), delta=delta, name=f"{folder}/phonon")
+        made.run()
+        made.read(acoustic=False)
+    constants = made.get_force_constant()
+    total = constants.sum(axis=0).reshape(2, 3, 2, 3).sum(axis=2)
+    return float(np.abs(total).max() / np.abs(constants).max())
+
+
+@pytest.mark.parametrize(("smoothing", "order"), [("cosine", 1), ("poly2", 2), ("poly3", 2)])
+def test_force_constants_err_as_the_cutoff_function_is_smooth(smoothing, order) -> None:
+    """Neighbours are 3 Å apart, where a cutoff of 4 Å begins to act and two intervals of the radial table meet.
+
+    The second derivative of the cosine jumps there, that of the polynomials and of the table does not.
+    """
+    plain, arrays = load(GOLDEN / "GAP.potscope").state()
+    known = json.dumps(plain)
+    assert '"cutoff": 4.0' in known
+    assert '"smoothing": "cosine", "smoothing_width": 1.0' in known
+    potential = GAP.from_state(json.loads(known.replace('"cosine"', f'"{smoothing}"')), arrays)
+    large, small = (broken_sum_rule(potential, delta) for delta in (1e-2, 1e-3))
+    assert large / small == pytest.approx(10**order, rel=0.2)
+    kink = cutoff_jump(potential, ("Cu", "Au"), 3.0).stiffness
+    assert kink > 0.1 if smoothing == "cosine" else kink < 1e-3
+    assert cutoff_jump(potential, ("Cu", "Au"), 2.95).stiffness < 1e-3
+
+
 def test_energy_is_kept_by_forces_that_are_derivatives_and_by_no_others() -> None:
     atoms = bulk("Cu", cubic=True, a=A) * (2, 1, 1)
     kept = energy_conservation(EMT(), atoms, temperature=300, steps=200, timestep=2.0)
@@ -326,7 +362,8 @@ def test_pair_potentials_do_not_tell_degenerate_structures_apart() -> None:
     found = degenerate_pairs(morse(2.0, 1.0, 1.4, 20.0), data)
     assert np.abs(found.differences_p).max() < 1e-6
     assert len(found.reference_p) == 41
-    size, _, error = found.quantities()
+    size, _, central, error = found.quantities()
+    assert np.isnan(central.value)
     assert size.reference == pytest.approx(error.value, rel=1e-5)
     assert size.reference > 0.1
     with pytest.raises(ValueError, match="`groups`"):

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from potscope.core.descriptors import ACSF, SOAP, AverageSOAP, Bispectrum, CoulombMatrix, SineMatrix, TwoBody
 from potscope.core.kernels import SquaredExponential
-from potscope.core.models import GAP, SNAP, SVR, Delta, KernelRidge, NeuralNetwork, Potential, Repulsion, Term
+from potscope.core.models import (
+    GAP,
+    SNAP,
+    SVR,
+    Delta,
+    KernelRidge,
+    NeuralNetwork,
+    PairPotential,
+    Potential,
+    Repulsion,
+    Term,
+)
 
 SILICON, METHANE = ("Si",), ("C", "H")
 
@@ -27,12 +38,13 @@ def of_silicon() -> dict[str, Potential]:
         "SNAP, quadratic": SNAP(
             Bispectrum(twojmax=6, rcutfac=4.7, quadraticflag=True, **elements), energy_weight=300.0
         ),
+        "SNAP, defaults": SNAP(Bispectrum(species=SILICON)),
         "kernel ridge, sine matrix": KernelRidge(SineMatrix(n_atoms_max=16)),
     }
 
 
 def of_methane() -> dict[str, Potential]:
-    """The five families, kernel ridge on what averages over atoms and on what has all distances."""
+    """The five families, kernel ridge on what averages over atoms and on what has all distances, and pairs alone."""
     soap, average = SOAP(species=METHANE, n_max=6, l_max=4), AverageSOAP(species=METHANE, n_max=6, l_max=4)
     return {
         "GAP": GAP(soap, n_sparse=500),
@@ -40,6 +52,7 @@ def of_methane() -> dict[str, Potential]:
         "neural network": NeuralNetwork(ACSF(species=METHANE)),
         "kernel ridge": KernelRidge(average),
         "SVR": SVR(average, C=1e3),
+        "Morse pairs": PairPotential(),
         "kernel ridge, Coulomb eigenspectrum": KernelRidge(CoulombMatrix(n_atoms_max=5)),
         "kernel ridge, sorted Coulomb matrix": KernelRidge(CoulombMatrix(n_atoms_max=5, permutation="sorted")),
     }
