@@ -23,10 +23,13 @@ from scipy.stats import norm, spearmanr
 
 from potscope.core._types import Array
 from potscope.core.dataset import Dataset
+from potscope.core.metrics import taken
 from potscope.core.prediction import Prediction
+from potscope.core.splits import folds_of
 from potscope.core.validation import check_choice, check_positive, check_real
 
-QUANTITIES = ("energy", "force")
+UNITS = {"energy": "eV/atom", "force": "eV/Å"}
+QUANTITIES = tuple(UNITS)
 METHODS = ("likelihood", "median")
 INTERVALS = ("central", "lower")
 LEVELS = np.linspace(0.0, 1.0, 101)
@@ -105,8 +108,7 @@ def calibration(
         If the prediction has no such standard deviations, or nothing can be compared.
     """
     error_k, std_k, unknown = errors_and_stds(dataset, prediction, quantity)
-    unit = {"energy": "eV/atom", "force": "eV/Å"}[quantity]
-    return replace(calibration_of(error_k, std_k, interval), quantity=quantity, unit=unit, unknown=unknown)
+    return replace(calibration_of(error_k, std_k, interval), quantity=quantity, unit=UNITS[quantity], unknown=unknown)
 
 
 def calibration_of(error_k: Array, std_k: Array, interval: str = "central") -> Calibration:
@@ -315,6 +317,47 @@ class Recalibration:
         if prediction.force_std is not None:
             changes["force_std"] = tuple(self.force * std_nc for std_nc in prediction.force_std)
         return replace(prediction, **changes)
+
+
+def recalibrated(
+    dataset: Dataset, prediction: Prediction, quantity: str = "energy", seed: int = 0
+) -> Calibration | None:
+    """How well standard deviations tell the errors once they are scaled: what a calibration set would make of them.
+
+    The structures are divided into two halves, and each is scaled by the factor of the other, `median_factor`; no error
+    is judged by a factor that it has a part in.
+
+    Parameters
+    ----------
+    dataset, prediction
+        Of the same structures, none of which the potential was fitted to.
+    quantity
+        ``"energy"`` per atom or ``"force"`` components.
+    seed
+        Of the halves.
+
+    Returns
+    -------
+    Calibration or None
+        None where a half has nothing that can be compared.
+
+    Raises
+    ------
+    ValueError
+        If the prediction has no such standard deviations.
+    """
+    fold_s = folds_of(dataset.ids, 2, seed)
+    halves = []
+    for fold in (0, 1):
+        own = np.flatnonzero(fold_s == fold)
+        halves.append(errors_and_stds(dataset[own], taken(prediction, own), quantity))
+    factors = [median_factor(error_k / std_k) if len(error_k) else 0.0 for error_k, std_k, _ in halves]
+    if min(factors) <= 0:
+        return None
+    error_k = np.concatenate([half[0] for half in halves])
+    std_k = np.concatenate([factor * half[1] for factor, half in zip(factors[::-1], halves, strict=True)])
+    unknown = sum(half[2] for half in halves)
+    return replace(calibration_of(error_k, std_k), quantity=quantity, unit=UNITS[quantity], unknown=unknown)
 
 
 def median_factor(z_k: Array) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from ase import Atoms
 
 from potscope.core import metrics
-from potscope.core.calibration import Calibration, calibration, errors_and_stds
+from potscope.core.calibration import Calibration, calibration, errors_and_stds, recalibrated
 from potscope.core.compiled import get_num_threads
 from potscope.core.dataset import Dataset
 from potscope.core.learning_curves import MEASURES, LearningCurve, learning_curve
@@ -43,6 +43,9 @@ HEADINGS = {
     "step_microseconds": "step, µs/atom",
     "n_parameters": "parameters",
     "energy_miscalibration_area": "miscalibration",
+    "energy_recalibrated_area": "miscalibration, recalibrated",
+    "force_miscalibration_area": "miscalibration of forces",
+    "force_recalibrated_area": "the same, recalibrated",
     "energy_spearman": "rank correlation",
     "energy_z_rms": "error over deviation",
     "error": "failed with",
@@ -59,6 +62,7 @@ SHOWN = (
     "step_microseconds",
     "n_parameters",
     "energy_miscalibration_area",
+    "energy_recalibrated_area",
     "error",
 )
 
@@ -90,6 +94,8 @@ class Row:
         Numbers that the fit determined; None of a model that does not say.
     calibrations
         Of energies and forces on the test structures, where the model has standard deviations.
+    recalibrations
+        The same once standard deviations are scaled, each half of the test structures by the other; see `recalibrated`.
     learning_curve
         Where it was asked for.
     error
@@ -107,6 +113,7 @@ class Row:
     step_microseconds: float = float("nan")
     n_parameters: int | None = None
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    recalibrations: Mapping[str, Calibration] = field(default_factory=dict)
     learning_curve: LearningCurve | None = None
     error: str = ""
 
@@ -119,6 +126,8 @@ class Row:
         found["n_parameters"] = float("nan") if self.n_parameters is None else self.n_parameters
         for quantity, own in self.calibrations.items():
             found |= {f"{quantity}_{name}": value for name, value in own.measures().items() if name != "count"}
+        for quantity, own in self.recalibrations.items():
+            found[f"{quantity}_recalibrated_area"] = own.miscalibration_area
         return found | {"error": self.error}
 
 
@@ -321,6 +330,7 @@ def _row(
         step_microseconds=step_microseconds(fitted, test.structures[settings["probe"]]),
         n_parameters=getattr(fitted, "n_parameters", None),
         calibrations=_calibrations(test, found),
+        recalibrations=_recalibrations(test, found),
         learning_curve=curve,
     )
 
@@ -354,6 +364,11 @@ def _calibrations(test: Dataset, found: Prediction) -> dict[str, Calibration]:
         for quantity, std in stds.items()
         if std is not None and len(errors_and_stds(test, found, quantity)[0])
     }
+
+
+def _recalibrations(test: Dataset, found: Prediction) -> dict[str, Calibration]:
+    scaled = {quantity: recalibrated(test, found, quantity) for quantity in _calibrations(test, found)}
+    return {quantity: one for quantity, one in scaled.items() if one is not None}
 
 
 def _check(

@@ -155,6 +155,7 @@ def _made(row: Row, models: Mapping[str, Model]) -> tuple[Model, dict[str, Any]]
 
 
 def _row(plain: Mapping[str, Any]) -> Row:
+    plain = {"recalibrations": {}, **plain}  # older files have none
     values = {one.name: plain[one.name] for one in fields(Row)}
     for name in ("errors", "vector_errors"):
         values[name] = _numbers(plain[name])
@@ -162,7 +163,8 @@ def _row(plain: Mapping[str, Any]) -> Row:
         values[name] = {own: _numbers(errors) for own, errors in plain[name].items()}
     for name in ("fit_seconds", "step_microseconds"):
         values[name] = float(plain[name])
-    values["calibrations"] = {quantity: _calibration(own) for quantity, own in plain["calibrations"].items()}
+    for name in ("calibrations", "recalibrations"):
+        values[name] = {quantity: _calibration(own) for quantity, own in plain[name].items()}
     curve = plain["learning_curve"]
     values["learning_curve"] = None if curve is None else _curve(curve)
     return Row(**values)

@@ -136,6 +136,17 @@ def _of_energies(found: dict[str, list[Line]], unit: str) -> list[Finding]:
             "converted",
         ),
     ]
+    if unit == "Bohr":
+        findings.append(
+            Finding(
+                "factors of LAMMPS",
+                "pair_style hdnnp converts by the cflength and cfenergy that it is given; in LAMMPS' example these are "
+                "1.8897261328 and 0.0367493254",
+                f"{1 / units.Bohr:.10g} and {1 / units.Hartree:.10g}; with those of the example energies are larger by "
+                f"{1 / (units.Hartree * 0.0367493254) - 1:.1e} of themselves, offsets among them",
+                "differs",
+            )
+        )
     if "conv_energy" in found or "mean_energy" in found:
         theirs = "energies are (E/atoms − mean_energy) conv_energy while it learns; lengths × conv_length"
         findings.append(Finding("normalisation", theirs, "undone in the last layer and in `offsets_`", "converted"))

@@ -5,7 +5,10 @@ and ghost atoms, vectors :math:`\mathbf D_p`, elements. It takes the energies of
 local and ghost atoms, which it adds up over the images; the pressure follows from these forces.
 
 In the process of LAMMPS the Python must be able to import potscope. Units are ``metal``. There are no stresses of
-single atoms.
+single atoms. LAMMPS has to be built with ``PKG_PYTHON``, ``PKG_ML-SNAP``, ``PKG_ML-IAP`` and ``MLIAP_ENABLE_PYTHON``.
+The packages that one installs are not (PyPI's 2025.7.22, Debian's 20250204 and 20260704), and LAMMPS says "requires
+ML-IAP with python support" or that the style is unknown: there `attach_to_lammps` is the way. With a LAMMPS of 4
+February 2025 built so, energies and forces agree to 1e-12.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ from potscope.core.exchange.lines import ExchangeError, Line, lines_of, number
 from potscope.core.models.feature_scaling import FeatureScaling
 from potscope.core.models.network import Layer, Network
 from potscope.core.models.neural_network import NeuralNetwork
+from potscope.core.symmetry_function_files import LENGTHS
 from potscope.core.symmetry_functions import SymmetryFunction
 from potscope.core.validation import check_choice
 
@@ -215,8 +216,12 @@ def _input_text(
     except ValueError as error:
         raise ExchangeError(str(error)) from error
     energies = zip(descriptor.species, offsets_z.tolist(), strict=True)
+    reach = max(own.cutoff for own in functions)
+    factors = f"cflength {1 / LENGTHS[unit]:.12g} cfenergy {1 / ENERGIES[unit]:.12g}"
     return (
         f"# lengths in {unit}, energies in {'Hartree' if unit == 'Bohr' else 'eV'}\n"
+        f"# LAMMPS, units metal: pair_style hdnnp {reach:.12g} dir FOLDER {factors}\n"
+        f"#                      pair_coeff * * {' '.join(descriptor.species)}\n"
         + lines
         + f"global_hidden_layers_short {len(hidden)}\n"
         + f"global_nodes_short {' '.join(map(str, hidden))}\n"

@@ -15,7 +15,7 @@ from potscope.core.calibration import Recalibration, median_factor
 from potscope.core.dataset import Dataset
 from potscope.core.hyperparameters import hyperparameter
 from potscope.core.models.base import Potential, batches, joined
-from potscope.core.models.nested import check_potential, packed, take_over, unpacked
+from potscope.core.models.nested import check_potential, packed, unpacked
 from potscope.core.models.training import check_energies
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
@@ -107,7 +107,7 @@ class Committee(Potential):
         """Check the potential, and take over what it is like."""
         super().__post_init__()
         check_potential("model", self.model)
-        take_over(self, self.model, *OF_THE_MODEL)
+        self._tells(**{name: getattr(self.model, name) for name in OF_THE_MODEL})
 
     def _keep(self, groups: dict[str, Any], members: Sequence[Potential], recalibration: Recalibration) -> None:
         self.groups_, self.members_, self.recalibration_ = groups, tuple(members), recalibration

@@ -15,7 +15,7 @@ from potscope.core.dataset import Dataset
 from potscope.core.hyperparameters import hyperparameter
 from potscope.core.models.base import Potential
 from potscope.core.models.cross_validation import DIVISIONS, divided, left_out
-from potscope.core.models.nested import check_potential, packed, take_over, unpacked
+from potscope.core.models.nested import check_potential, packed, unpacked
 from potscope.core.models.training import check_energies
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
@@ -94,7 +94,7 @@ class Calibrated(Potential):
                 f"`model`: expected one with standard deviations, which a {type(self.model).__name__} has not; "
                 "those of a Committee of it may do"
             )
-        take_over(self, self.model, *OF_THE_MODEL)
+        self._tells(**{name: getattr(self.model, name) for name in OF_THE_MODEL})
 
     @classmethod
     def of(cls, potential: Potential, held_out: Dataset, progress: Progress = silent) -> Self:

@@ -12,7 +12,7 @@ from ase import Atoms
 from potscope.core._types import Array
 from potscope.core.dataset import Dataset
 from potscope.core.models.base import Potential
-from potscope.core.models.nested import check_potential, packed, take_over, unpacked
+from potscope.core.models.nested import check_potential, packed, unpacked
 from potscope.core.prediction import Prediction
 from potscope.core.progress import Progress, part, silent
 from potscope.core.validation import as_structures
@@ -70,10 +70,10 @@ class Delta(Potential):
         super().__post_init__()
         for name in PARTS:
             check_potential(name, getattr(self, name))
-        take_over(self, self.correction, *OF_THE_CORRECTION)
+        self._tells(**{name: getattr(self.correction, name) for name in OF_THE_CORRECTION})
         for name in ("extensive", "feels_positions", "learns_forces"):
             combine = all if name == "extensive" else any
-            object.__setattr__(self, name, combine(getattr(one, name) for one in (self.base, self.correction)))
+            self._tells(**{name: combine(getattr(one, name) for one in (self.base, self.correction))})
 
     @property
     def fitted(self) -> bool:
@@ -116,7 +116,7 @@ class Delta(Potential):
         rest = _rest(train, base.predict(train, part(progress, 0.25, 0.5)))
         correction = replace(self.correction).fit(rest, part(progress, 0.5, 0.95), groups=groups)
         self.groups_, self.base_, self.correction_ = given, base, correction
-        take_over(self, correction, *OF_THE_CORRECTION)
+        self._tells(**{name: getattr(correction, name) for name in OF_THE_CORRECTION})
         progress(1.0, "fitted")
         return self
 

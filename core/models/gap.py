@@ -22,7 +22,7 @@ from potscope.core.models.gap_equations import Solved, solved
 from potscope.core.models.gap_points import process_of, terms_of
 from potscope.core.models.gap_process import SparseProcess
 from potscope.core.models.gap_sigmas import Sigmas, sigmas_of
-from potscope.core.models.gap_terms import SPARSE_METHODS, Term, descriptor_from, sparse_kernel
+from potscope.core.models.gap_terms import SPARSE_METHODS, Term, descriptor_from, remark, sparse_kernel
 from potscope.core.models.gap_variance import by_structures, deviation, energy_sums, prior_of_forces
 from potscope.core.models.local_energies import summed
 from potscope.core.models.offsets import least_squares_offsets, offsets_of
@@ -264,6 +264,11 @@ class GAP(LocalPotential):
     def fitted(self) -> bool:
         """Whether ``fit`` or ``load`` has been here."""
         return hasattr(self, "weights_")
+
+    @property
+    def kept(self) -> str:
+        """Where the sparse points of pairs are too few for standard deviations; empty where they are not."""
+        return remark(self.all_terms, self._process.kernels) if self.has_energy_std else ""
 
     @property
     def n_sparse_(self) -> int:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
 from potscope.core import descriptors, kernels
 from potscope.core._types import Array, IntArray
 from potscope.core.dataset import Dataset
-from potscope.core.descriptors import FEW_BODY, FewBody, LocalDescriptor
+from potscope.core.descriptors import FEW_BODY, FewBody, LocalDescriptor, TwoBody
 from potscope.core.hyperparameters import Declared, hyperparameter
 from potscope.core.kernels import PolynomialKernel, SimilarityKernel, SquaredExponential
 from potscope.core.models.base import batches, learnt_from
@@ -23,6 +24,11 @@ from potscope.core.progress import Progress, part
 
 MOST_CANDIDATES = 50_000_000  # features of candidates for sparse points: 400 MB
 NARROWEST = 1e-6  # of the largest spread; components that vary less are constants but for rounding
+
+FEWEST_POINTS, FEWEST_OF_A_KIND = 100, 20
+MOST_UNEXPLAINED = 1e-4  # of the prior variance of a pair; where more is left, sums over pairs have useless variances
+DISTANCES = 200  # that are looked at for that
+JITTER = 1e-8
 
 Choose = Callable[[Array, int, np.random.Generator, Progress], IntArray]
 
@@ -68,9 +74,10 @@ class Term(Declared):
         bounds=(1e-3, 1e3),
     )
     n_sparse: int = hyperparameter(
-        "Sparse points. Environments share them by their numbers, kinds of pairs and of triplets evenly.",
-        default=100,
-        bounds=(1, 20000),
+        "Sparse points. Environments share them by their numbers, kinds of pairs and of triplets evenly. 0 for 100, or "
+        "for 20 of each kind of pairs or triplets where that is more.",
+        default=0,
+        bounds=(0, 20000),
     )
     sparse_method: str = hyperparameter(
         "How sparse points are chosen.", default="farthest points", choices=tuple(SPARSE_METHODS)
@@ -163,7 +170,47 @@ def _shares(term: Term, sizes: IntArray) -> IntArray:
     """How many sparse points each kind has, at least one."""
     even = isinstance(term.descriptor, FewBody)
     share = np.full(len(sizes), 1 / len(sizes)) if even else sizes / sizes.sum()
-    return np.minimum(np.maximum(np.round(term.n_sparse * share), 1), sizes).astype(np.int64)
+    wanted = term.n_sparse or max(FEWEST_POINTS, even * FEWEST_OF_A_KIND * len(sizes))
+    return np.minimum(np.maximum(np.round(wanted * share), 1), sizes).astype(np.int64)
+
+
+def unexplained(kernel: SparseKernel) -> float:
+    r"""The largest share of the prior variance of a pair that the sparse points leave, between the outermost of a kind.
+
+    .. math:: \max_r \left[ 1 - \mathbf k_r^{\mathsf T}\mathbf K_{mm}^{-1}\mathbf k_r \right]
+        \quad\text{for}\quad \delta = 1
+
+    What is left of each pair adds up over all pairs of a structure. Above `MOST_UNEXPLAINED` the standard deviation of
+    its energy is far larger than its error, while the energy itself may be as good as with more points.
+
+    Parameters
+    ----------
+    kernel
+        Of pairs, whose only feature is a distance.
+    """
+    left = 0.0
+    for _, own in kernel.columns:
+        Q_mf = kernel.sparse_mf[own]
+        x_rf = np.linspace(Q_mf.min(axis=0), Q_mf.max(axis=0), DISTANCES)
+        K_mm, k_rm = (kernel.kernel.curve(kernel.kernel.similarity(rows_f, Q_mf)) for rows_f in (Q_mf, x_rf))
+        factor = cho_factor(K_mm + JITTER * np.eye(len(Q_mf)), check_finite=False)
+        explained_r = np.einsum("rm,mr->r", k_rm, cho_solve(factor, k_rm.T, check_finite=False))
+        left = max(left, 1 - float(explained_r.min()))
+    return left
+
+
+def remark(terms: Sequence[Term], fitted: Sequence[SparseKernel]) -> str:
+    """Which terms of pairs have too few sparse points for their standard deviations; empty where none has."""
+    found = []
+    for term, kernel in zip(terms, fitted, strict=True):
+        if isinstance(term.descriptor, TwoBody) and (left := unexplained(kernel)) > MOST_UNEXPLAINED:
+            kinds = len(kernel.columns)
+            wanted = max(FEWEST_OF_A_KIND * kinds, 2 * kernel.size)
+            found.append(
+                f"{kernel.size} sparse points for {kinds} kind{'s' * (kinds != 1)} of pairs leave {left:.2g} of a "
+                f"pair's prior variance: standard deviations are much too large, {wanted} points may do"
+            )
+    return "; ".join(found)
 
 
 def _chosen(mapped_rf: Array, wanted: int, method: str, rng: np.random.Generator, progress: Progress) -> IntArray:

@@ -89,7 +89,7 @@ class KernelRidge(StructureKernelPotential):
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
         super().__post_init__()
-        object.__setattr__(self, "has_atom_std", self.kernel == "Gaussian")
+        self._tells(has_atom_std=self.kernel == "Gaussian")
 
     def _solve(self, kernel_ss: Array, target_s: Array) -> Machine:
         factor_ss = self._factor(kernel_ss)

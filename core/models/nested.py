@@ -32,9 +32,3 @@ def check_potential(name: str, value: object) -> None:
     """Raise a TypeError that names the argument where it is no potential."""
     if not isinstance(value, Potential):
         raise TypeError(f"`{name}`: expected a potential, got {shown(value)}")
-
-
-def take_over(potential: Potential, model: Potential, *names: str) -> None:
-    """Set what is said of a family to what is said of the potential that this one is made of."""
-    for name in names:
-        object.__setattr__(potential, name, getattr(model, name))

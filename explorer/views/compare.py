@@ -37,6 +37,7 @@ COLUMNS = {
     "step_microseconds": Column("step (µs/atom)", 1),
     "n_parameters": Column("para- meters", 0),
     "energy_miscalibration_area": Column("miscali- bration", 3),
+    "energy_recalibrated_area": Column("once scaled", 3),
 }
 """Of `Comparison.table`, what the table shows; errors are root mean squares of the test structures."""
 

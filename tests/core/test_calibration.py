@@ -21,10 +21,12 @@ from potscope.core.calibration import (
     calibration_of,
     errors_and_stds,
     median_factor,
+    recalibrated,
 )
 from potscope.core.dataset import Dataset
 from potscope.core.metrics import taken
 from potscope.core.prediction import Prediction
+from potscope.core.splits import folds_of
 
 N = 40_000
 
@@ -188,6 +190,37 @@ def test_coverage_of_a_prediction_by_hand() -> None:
     assert conformal.coverage(dataset, prediction, 0.5) == (1.0, pytest.approx(2 * 0.75))
     assert conformal.coverage(dataset, prediction, 0.7) == (0.5, pytest.approx(0.75))
     assert all(math.isnan(value) for value in conformal.coverage(dataset[1:2], taken(prediction, np.array([1])), 0.5))
+
+
+def many(factor: float, count: int = 400) -> tuple[Dataset, Prediction]:
+    """Atoms whose errors are so many times as large as said."""
+    rng = np.random.default_rng(1)
+    structures = [Atoms("H") for _ in range(count)]
+    for atoms in structures:
+        atoms.info["energy"] = 0.0
+    std_s = rng.uniform(0.5, 2.0, count)
+    zeros = tuple(np.zeros((1, 3)) for _ in structures)
+    energies = factor * std_s * rng.normal(size=count)
+    prediction = Prediction(energies, None, zeros, np.full((count, 6), np.nan), energy_std=std_s)
+    return Dataset.from_structures(structures), prediction
+
+
+@pytest.mark.parametrize("factor", [0.1, 1.0, 8.0])
+def test_each_half_is_scaled_by_the_other(factor: float) -> None:
+    dataset, prediction = many(factor)
+    found, raw = recalibrated(dataset, prediction), calibration(dataset, prediction)
+    assert found.miscalibration_area < 0.04
+    assert found.z_rms == pytest.approx(1, rel=0.15)
+    assert (found.count, found.unknown, found.unit) == (400, 0, "eV/atom")
+    if factor != 1:
+        assert raw.miscalibration_area > 0.2
+    mine = folds_of(dataset.ids, 2, 0) == 0
+    wrong = replace(prediction, energies=np.where(mine, 100 * prediction.energies, prediction.energies))
+    assert calibration_of(wrong.energies[mine], prediction.energy_std[mine]).z_rms > 10 * factor
+    assert recalibrated(dataset, wrong).miscalibration_area > 0.2  # a factor of one's own would hide it
+    assert recalibrated(dataset[:1], taken(prediction, np.array([0]))) is None
+    with pytest.raises(ValueError, match="`prediction`: expected standard deviations of each force"):
+        recalibrated(dataset, prediction, "force")
 
 
 def test_by_the_median_half_of_the_errors_are_within_what_says_so_whatever_the_others_are() -> None:

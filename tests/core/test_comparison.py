@@ -124,8 +124,9 @@ def test_models_of_ones_own_and_those_that_fail(found) -> None:
     assert found["mine"].n_parameters is None
     assert found["mine"].calibrations == {}
     assert found["mine"].errors["energy_count"] == 10
-    assert found["krr"].calibrations == {}
-    assert set(found["gap"].calibrations) == {"energy", "force"}
+    assert found["mine"].recalibrations == {}
+    for name, known in (("gap", {"energy", "force"}), ("krr", {"energy"})):
+        assert set(found[name].calibrations) == set(found[name].recalibrations) == known
     with pytest.raises(KeyError, match="`model`: expected one of 'mine'"):
         found["yours"]
 
@@ -137,6 +138,7 @@ def test_table(found) -> None:
     assert table[1]["energy_mae"] == found["gap"].errors["energy_mae"]
     assert table[1]["force_angle_mean"] == found["gap"].vector_errors["angle_mean"]
     assert table[1]["energy_miscalibration_area"] == found["gap"].calibrations["energy"].miscalibration_area
+    assert table[1]["force_recalibrated_area"] == found["gap"].recalibrations["force"].miscalibration_area
     assert math.isnan(table[0]["energy_spearman"])
     text = found.markdown()
     lines = text.splitlines()

@@ -273,7 +273,39 @@ def test_bad_terms_are_refused() -> None:
     with pytest.raises(TypeError, match="`kernel`"):
         Term(small_soap(), kernel="polynomial")
     with pytest.raises(ValueError, match="`n_sparse`"):
-        Term(small_soap(), n_sparse=0)
+        Term(small_soap(), n_sparse=-1)
+
+
+@pytest.mark.parametrize(("n_kinds", "expected"), [(1, 100), (3, 33), (10, 20), (21, 20)])
+def test_by_default_there_are_enough_points_of_each_kind_of_pairs(n_kinds, expected) -> None:
+    sizes = np.full(n_kinds, 1000)
+    assert set(gap_terms._shares(Term(TwoBody(species=SPECIES)), sizes).tolist()) == {expected}
+    assert gap_terms._shares(Term(small_soap()), sizes).sum() == pytest.approx(100, abs=n_kinds)
+    asked = Term(TwoBody(species=SPECIES), n_sparse=7 * n_kinds)
+    assert set(gap_terms._shares(asked, sizes).tolist()) == {7}
+
+
+def test_too_few_points_of_pairs_are_remarked_and_make_deviations_too_large(tmp_path) -> None:
+    data, deviations, fresh = Dataset.from_structures(alloys(20)), [], alloys(6, seed=9)
+    for n_sparse in (9, 0, 240):
+        term = Term(TwoBody(species=SPECIES, cutoff=5.5), SquaredExponential((0.5,)), n_sparse=n_sparse)
+        potential = GAP(small_soap(), n_sparse=20, terms=[term]).fit(data)
+        kernel = potential._process.kernels[1]
+        shape = lambda a_nf, b_mf: np.exp(-0.5 * (a_nf - b_mf.T) ** 2)  # noqa: E731
+        left = []
+        for _, own in kernel.columns:
+            Q_mf = kernel.sparse_mf[own]
+            rows = np.linspace(Q_mf.min(), Q_mf.max(), 200)[:, None]
+            K_mm = shape(Q_mf, Q_mf) + 1e-8 * np.eye(len(Q_mf))
+            left.append(1 - np.einsum("rm,mr->r", shape(rows, Q_mf), np.linalg.solve(K_mm, shape(Q_mf, rows))).min())
+        assert gap_terms.unexplained(kernel) == pytest.approx(max(left), rel=1e-3, abs=1e-6)
+        assert ("9 sparse points for 3 kinds of pairs" in potential.kept) == (n_sparse == 9)
+        assert bool(potential.kept) == (n_sparse == 9)
+        assert load(potential.save(tmp_path / "gap.potscope")).kept == potential.kept
+        deviations.append(potential.predict(fresh).energy_std)
+    few, default, many = deviations
+    assert few.min() > 3 * many.max()
+    np.testing.assert_allclose(default, many, rtol=0.1)
 
 
 def test_lengths_follow_the_spread_of_each_feature() -> None:

@@ -7,17 +7,19 @@ import importlib.util
 import io
 import sys
 from importlib.resources import as_file, files
+from pathlib import Path
 from types import ModuleType
 
 import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
+from scipy.spatial.distance import cdist
 
 from potscope import sample_data
 from potscope.core.dataset import Dataset
 from potscope.core.descriptors import SOAP, CoulombMatrix
-from potscope.sample_data import molecular, small_molecules
+from potscope.sample_data import ethanol_dynamics, molecular, small_molecules
 
 NAMES = {found.name for found in sample_data.list()}
 HARTREE = 27.211386
@@ -67,12 +69,58 @@ def sorted_distances(atoms: Atoms) -> np.ndarray:
 
 
 @needs("pyscf")
-@needs_set("ethanol")
-def test_an_ethanol_is_what_pyscf_says() -> None:
-    atoms, energy, forces_nc = stored(sample_data.load("ethanol"), "500K-050")
+@pytest.mark.parametrize(("name", "identity"), [("ethanol", "500K-050"), ("ethanol-second", "second-1000K-100")])
+def test_an_ethanol_is_what_pyscf_says(name: str, identity: str) -> None:
+    atoms, energy, forces_nc = stored(sample_data.load(name), identity)
     result = molecular.pbe(Atoms(atoms.numbers, atoms.positions))
     assert abs(result.info["REF_energy"] - energy) < 1e-6
     np.testing.assert_allclose(result.arrays["REF_forces"], forces_nc, atol=2e-4)
+
+
+def test_the_sets_of_ethanol_are_of_different_trajectories(monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = [sample_data.load(name) for name in ("ethanol", "ethanol-second")]
+    assert not set(sets[0].ids) & set(sets[1].ids)
+    distances = [np.array([sorted_distances(atoms) for atoms in one.structures]) for one in sets]
+    assert cdist(*distances, "chebyshev").min() > 0.01
+    streams = []
+    for one, name in zip(sets, ("ethanol", "ethanol-second"), strict=True):
+        trajectories = script(name, monkeypatch).TRAJECTORIES
+        assert {f"{t.temperature} K": t.count for t in trajectories} == one.group_sizes
+        assert {t.name for t in trajectories} == {identity.rsplit("-", 1)[0] for identity in one.ids}
+        streams += [t.stream for t in trajectories]
+    assert len(set(streams)) == len(streams)
+
+
+@needs("tblite")
+def test_ethanol_is_drawn_once_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ethanol_dynamics, "EQUILIBRATION", 3)
+    monkeypatch.setattr(ethanol_dynamics, "SPACING", 2)
+    trajectories = [ethanol_dynamics.Trajectory(f"{t}K", t, 2, stream=n) for n, t in enumerate((300, 1000))]
+    drawn = ethanol_dynamics.drawn_once(trajectories, tmp_path)
+    assert [atoms.info["id"] for atoms in ethanol_dynamics.interleaved(drawn)] == [
+        "300K-000",
+        "1000K-000",
+        "300K-001",
+        "1000K-001",
+    ]
+    np.testing.assert_allclose(trajectories[0].draw()[0].positions, drawn[0].positions, atol=1e-8)
+    monkeypatch.setattr(ethanol_dynamics.Trajectory, "draw", lambda trajectory: pytest.fail("drawn again"))
+    again = ethanol_dynamics.drawn_once(trajectories, tmp_path)
+    np.testing.assert_array_equal([a.positions for a in again], [a.positions for a in drawn])
+
+
+@needs("tblite")
+def test_ethanol_is_relaxed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def by_xtb(atoms: Atoms, scratch: object) -> Atoms:
+        result = atoms.copy()
+        atoms.calc = molecular.xtb()
+        result.info["REF_energy"], result.arrays["REF_forces"] = atoms.get_potential_energy(), atoms.get_forces()
+        return result
+
+    monkeypatch.setattr(molecular, "pbe", by_xtb)
+    found = ethanol_dynamics.relaxed(ethanol_dynamics.trans(), Path())
+    assert np.abs(found.arrays["REF_forces"]).max() < ethanol_dynamics.FMAX
+    assert abs(found.get_dihedral(*ethanol_dynamics.HYDROXYL) - 180) < 1
 
 
 @needs("pyscf")

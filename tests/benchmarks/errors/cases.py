@@ -154,15 +154,20 @@ def of_mlearn(element: str) -> Models:
     }
 
 
-def of_ethanol() -> Models:
-    """For energies and forces of one molecule, which have next to no noise."""
+def of_ethanol(n_sparse: int = 3000) -> Models:
+    """For energies and forces of one molecule, which have next to no noise.
+
+    Those of GAP were chosen within the training set of both sets, on 100 structures left out: with 1,000 and 2,000 sparse
+    points beside those of pairs (learning from 609 structures), 3,000 and 4,000 (from 697), total energies were off by
+    5.6, 3.5, 2.9 and 2.6 meV, forces by 31, 20, 17 and 15 meV/Å; with 1,000 and no pairs by 6.3 and 40.
+    """
     species = ("C", "H", "O")
     soap = SOAP(species=species, cutoff=4.5, n_max=7, l_max=6, sigma=0.3)
     average = AverageSOAP(species=species, cutoff=5.0, n_max=6, l_max=4, sigma=0.3)
     elements = {"species": species, "radelem": [0.5, 0.5, 0.5], "wj": [1.0, 0.4, 0.8]}
     quadratic = Bispectrum(twojmax=6, rcutfac=4.7, quadraticflag=True, **elements)
     pairs = Term(TwoBody(species=species, cutoff=4.5), n_sparse=90)
-    gap = GAP(soap, n_sparse=3000, zeta=2.0, energy_sigma=5e-5, force_sigma=0.002)
+    gap = GAP(soap, n_sparse=n_sparse, zeta=2.0, energy_sigma=5e-5, force_sigma=0.002)
     return {
         "composition": CompositionModel(),
         "Morse pairs": PairPotential(),
@@ -237,7 +242,7 @@ CASES = {
     "ethanol-950": Case(
         "Ethanol (both bundled sets, PBE), 950 to learn from, 50 others, by chance",
         both_of_ethanol,
-        of_ethanol(),
+        of_ethanol(4000),
         (*MOLECULES, *COSTS),
     ),
     "molecules": Case(

@@ -121,7 +121,7 @@ def test_networks(tmp_path) -> None:
     assert angstrom.of("cutoff") == Finding("cutoff", "12 Å", "12 Å", "same")
     (tmp_path / "input.nn").write_text(INPUT_NN.replace("t l", "c l") + "use_electrostatics\n")
     topics = {finding.topic for finding in explain(tmp_path).differing}
-    assert topics == {"activation", "use_electrostatics", "centred and scaled"}
+    assert topics == {"activation", "use_electrostatics", "centred and scaled", "factors of LAMMPS"}
 
 
 def test_quip() -> None:

@@ -123,10 +123,10 @@ def test_the_files(tmp_path) -> None:
     assert pickle.loads(files.model.read_bytes()).element_types == ["Na", "Cl"]  # noqa: S301 - our own
 
 
-def test_lammps_that_is_installed_agrees(tmp_path) -> None:
+@pytest.fixture(scope="module")
+def lammps_with_mliap() -> Path:
+    """The Python of a LAMMPS that has ML-IAP with Python, and potscope."""
     python = peers_python("LAMMPS")
-    potential = snap("two elements")
-    files = write_mliap(potential, tmp_path)
     probe = (
         "from lammps import lammps\n"
         "lmp = lammps(cmdargs=['-screen', 'none', '-log', 'none'])\n"
@@ -138,11 +138,21 @@ def test_lammps_that_is_installed_agrees(tmp_path) -> None:
     tried = subprocess.run([python, "-c", probe], env=libraries, capture_output=True, text=True)
     if tried.returncode:
         pytest.skip(f"this LAMMPS has no ML-IAP with Python: {tried.stderr.strip().splitlines()[-1]}")
-    atoms = structures(SALT)
-    commands = files.commands.read_text()
-    cases = [case(one, species=SALT, folder=str(tmp_path), commands=commands, mliap=True) for one in atoms]
-    found = deviations(potential.predict(atoms), run_peer(HERE / "run_lammps.py", "LAMMPS", cases, tmp_path))
-    assert max(found.values()) < 1e-6, found
+    return Path(python)
+
+
+@pytest.mark.usefixtures("lammps_with_mliap")
+def test_lammps_that_is_installed_agrees(tmp_path) -> None:
+    atoms, cases, ours = structures(SALT, seed=9), [], []
+    for name, make in POTENTIALS.items():
+        potential, folder = make(), tmp_path / name
+        commands = write_mliap(potential, folder, species=SALT).commands.read_text()
+        cases += [case(one, species=SALT, folder=str(folder), commands=commands, mliap=True) for one in atoms]
+        ours.append(potential.predict(atoms))
+    values = run_peer(HERE / "run_lammps.py", "LAMMPS", cases, tmp_path)
+    for place, name in enumerate(POTENTIALS):
+        found = deviations(ours[place], values[2 * place : 2 * place + 2])
+        assert max(found.values()) < 1e-6, (name, found)
 
 
 def test_what_cannot_be(tmp_path) -> None:
