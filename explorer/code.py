@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from potscope.core.kernels import STRUCTURE_REGISTRY as KERNELS
+from potscope.core.models import Delta
 from potscope.explorer.comparing import REPEATS
 from potscope.explorer.session import DYNAMICS_JOB, Session
 
@@ -82,13 +83,10 @@ def _fit(session: Session) -> Part:
     else:
         groups = session.fit.model.groups_
         model, split, has_test = session.fit.model, session.fit.split, len(session.fit.test_indices) > 0
-    arguments = [f"{name}={value!r}" for name, value in model.hyperparameters().items()]
-    imports, lines = {_import_of(model), "from potscope.core import metrics"}, []
+    imports, lines = {*_imports(model), "from potscope.core import metrics"}, []
     if model.descriptor_scope != "none":
-        arguments.insert(0, "descriptor")
-        imports.add(_import_of(model.descriptor))
         lines = [f"descriptor = {model.descriptor!r}"]
-    lines += [f"model = {type(model).__name__}({', '.join(arguments)})"]
+    lines += [f"model = {_written(model, 'descriptor')}"]
     given = f", groups={groups!r}" if groups else ""
     imports |= {_import_of(settings) for settings in groups.values()}
     if has_test:
@@ -149,9 +147,7 @@ def _compare(session: Session) -> Part:
             imports.add("from potscope.core import load")
             models.append(f"    {name!r}: load({str(candidate.source.path)!r}),")
             continue
-        imports |= {_import_of(candidate.model), *map(_import_of, candidate.groups.values())}
-        if candidate.model.descriptor_scope != "none":
-            imports.add(_import_of(candidate.model.descriptor))
+        imports |= {*_imports(candidate.model), *map(_import_of, candidate.groups.values())}
         models.append(f"    {name!r}: {_written(candidate.model)},")
         groups += [f"{name!r}: {dict(candidate.groups)!r}"] if candidate.groups else []
     words = ", ".join(f"{name}={value!r}" for name, value in session.split_arguments().items())
@@ -167,9 +163,18 @@ def _compare(session: Session) -> Part:
     ]  # fmt: skip
 
 
-def _written(model: Any) -> str:
-    """What makes an unfitted model."""
+def _imports(model: Any) -> set[str]:
+    """Imports that a model, its descriptor and what it is composed of need."""
+    parts = [model.base, model.correction] if isinstance(model, Delta) else []
+    own = {_import_of(model)} | ({_import_of(model.descriptor)} if model.descriptor_scope != "none" else set())
+    return own.union(*map(_imports, parts))
+
+
+def _written(model: Any, descriptor: str = "") -> str:
+    """What makes an unfitted model; `descriptor` is the name of its descriptor, where that has one."""
     arguments = [f"{name}={value!r}" for name, value in model.hyperparameters().items()]
-    if model.descriptor_scope != "none":
-        arguments.insert(0, repr(model.descriptor))
+    if isinstance(model, Delta):
+        arguments = [_written(model.base), _written(model.correction), *arguments]
+    elif model.descriptor_scope != "none":
+        arguments.insert(0, descriptor or repr(model.descriptor))
     return f"{type(model).__name__}({', '.join(arguments)})"

@@ -81,7 +81,8 @@ class Comparing(param.Parameterized):
             return
         if fit.source is None:
             candidate = Candidate(unfitted(fit.model), dict(fit.model.groups_))
-            others = [name for name in self.chosen if name != type(fit.model).__name__]
+            own = type(getattr(fit.model, "correction", fit.model)).__name__
+            others = [name for name in self.chosen if name != own]
         else:
             seen = fit.train_indices if fit.source.trained_on else None
             candidate, others = Candidate(fit.model, source=fit.source, seen=seen), self.chosen

@@ -67,7 +67,7 @@ def _log_frame(x_n: Array, y_n: Array, **options: Any) -> dict[str, Any]:
 
 
 def log_ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """Round numbers on a logarithmic axis: powers of ten, and where these are few, twice and five times them too.
+    """Round numbers on a logarithmic axis: powers of ten, and where these are few, multiples of them too.
 
     Examples
     --------
@@ -75,18 +75,22 @@ def log_ticks(low: float, high: float) -> list[tuple[float, str]]:
     ['5', '10', '20', '50', '100']
     >>> [words for _, words in log_ticks(0.003, 200)]
     ['0.01', '0.1', '1', '10', '100']
+    >>> [words for _, words in log_ticks(0.58, 1.77)]
+    ['0.6', '0.8', '1', '1.5']
     """
-    steps = (1, 2, 5) if high / low < MANY_DECADES else (1,)
+    steps: tuple[float, ...] = (1, 2, 5) if high / low < MANY_DECADES else (1,)
+    if high / low < HALF_A_DECADE:
+        steps = (1, 1.5, 2, 3, 4, 6, 8)
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    values = [float(f"{step}e{power}") for power in powers for step in steps]
+    values = [float(f"{step * 10.0**power:.2g}") for power in powers for step in steps]
     return [(value, f"{value:g}") for value in values if low <= value <= high]
 
 
 MOST_SPREAD = 1000.0
 """Errors so much larger than the least are beyond the edge: those of one structure or two tell nothing."""
 
-MANY_DECADES = 300.0
-"""Where the ends of a logarithmic axis differ by more, powers of ten are enough."""
+MANY_DECADES, HALF_A_DECADE = 300.0, 4.0
+"""Where the ends of a logarithmic axis differ by more, powers of ten are enough; by less, they are too few."""
 
 
 def learning_curves(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from potscope.core.hyperparameters import Declared
 from potscope.core.models.files import PotentialFileError, load, notes_of, save
 from potscope.explorer import work
+from potscope.explorer.bases import family
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +120,7 @@ class Opened:
     @property
     def label(self) -> str:
         """What it is called on the screen."""
-        return f"{type(self.model).__name__} {self.path.stem}"
+        return f"{family(self.model)} {self.path.stem}"
 
 
 def saved(fit: work.Fit, name: str) -> io.BytesIO:

@@ -254,7 +254,7 @@ def _parity(
             alpha=0.75,
             xlim=limits,
             ylim=limits,
-            xticks=4,
+            xticks=3,
             xlabel=f"reference ({unit})",
             ylabel=f"predicted ({unit})",
             hooks=[without_logo, hover(*tooltips, ("set", "@set"))],

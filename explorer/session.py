@@ -17,6 +17,7 @@ from potscope.core.descriptors import REGISTRY as DESCRIPTORS
 from potscope.core.kernels import STRUCTURE_REGISTRY as KERNELS
 from potscope.core.models import REGISTRY as MODELS
 from potscope.explorer import colours, opened, work
+from potscope.explorer.bases import BASES, composed
 from potscope.explorer.colours import (
     ELEMENT,
     EXTRAPOLATION,
@@ -71,6 +72,7 @@ class Session(SessionData):
     map_kernel = param.ClassSelector(class_=Settings, constant=True, doc="The kernel between structures of the map.")
     same_descriptor = param.Boolean(default=True, doc="Whether the map is drawn with the descriptor of the fit.")
     model = param.ClassSelector(class_=Settings, constant=True, doc="The chosen model.")
+    base = param.ClassSelector(class_=Settings, constant=True, doc="What the chosen model stands on.")
     groups = param.ClassSelector(class_=GroupSettings, constant=True, doc="What the fit takes for groups of the data.")
     simulation = param.Selector(default=DYNAMICS_JOB, objects=list(SIMULATIONS), doc="How atoms are set in motion.")
     dynamics = param.ClassSelector(class_=DynamicsSettings, constant=True, doc="How dynamics is run.")
@@ -110,6 +112,7 @@ class Session(SessionData):
             map_descriptor=Settings(DESCRIPTORS, "SOAP"),
             map_kernel=Settings(KERNELS, "average"),
             model=model,
+            base=Settings(BASES),
             groups=GroupSettings(model),
             dynamics=DynamicsSettings(),
             monte_carlo=MonteCarloSettings(),
@@ -229,10 +232,19 @@ class Session(SessionData):
         return getattr(self.model.chosen, "descriptor_scope", None) != "none"
 
     def build_model(self) -> Any:
-        """The chosen model, on the chosen descriptor where it takes one, not fitted."""
-        return self.model.build(self.build_descriptor()) if self.takes_descriptor else self.model.build()
+        """The chosen model, on the chosen descriptor where it takes one, and on its base, not fitted."""
+        model = self.model.build(self.build_descriptor()) if self.takes_descriptor else self.model.build()
+        return composed(self.base.build(), model)
 
-    @param.depends("dataset", "model.choice", "model.values", "descriptor.choice", "descriptor.values")
+    @param.depends(
+        "dataset",
+        "model.choice",
+        "model.values",
+        "base.choice",
+        "base.values",
+        "descriptor.choice",
+        "descriptor.values",
+    )
     def fit_problem(self) -> str:
         """Why the chosen model cannot be fitted to these data; empty if it can."""
         if not self.dataset.n_energies:

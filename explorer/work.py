@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from potscope.core.progress import Progress, part, silent
+from potscope.explorer.bases import family
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -109,7 +110,7 @@ class Fit:
     @property
     def label(self) -> str:
         """What the fit is called on the screen."""
-        return self.source.label if self.source else f"{type(self.model).__name__} #{self.number}"
+        return self.source.label if self.source else f"{family(self.model)} #{self.number}"
 
     @property
     def sets(self) -> tuple[str, str]:
@@ -150,13 +151,26 @@ class Fit:
         of_atoms
             The prediction with the standard deviations of atoms, where it was made.
         """
+        from potscope.core.calibration import calibration
+
+        return {q: calibration(data, found, q) for q, data, found in self._uncertain(indices, of_atoms)}
+
+    def recalibrations(self, indices: IntArray, of_atoms: Prediction | None = None) -> dict[str, Calibration]:
+        """The same once the standard deviations are scaled, each half of the structures by the errors of the other."""
+        from potscope.core.calibration import recalibrated
+
+        scaled = {q: recalibrated(data, found, q) for q, data, found in self._uncertain(indices, of_atoms)}
+        return {q: one for q, one in scaled.items() if one is not None}
+
+    def _uncertain(self, indices: IntArray, of_atoms: Prediction | None) -> Iterator[tuple[str, Dataset, Prediction]]:
+        """What some structures have standard deviations and references of."""
         from potscope.core import metrics
-        from potscope.core.calibration import calibration, errors_and_stds
+        from potscope.core.calibration import errors_and_stds
 
         data, found = self.dataset[indices], metrics.taken(of_atoms or self.prediction, indices)
-        stds = {"energy": found.energy_std, "force": found.force_std}
-        known = [quantity for quantity, std in stds.items() if std is not None]
-        return {q: calibration(data, found, q) for q in known if len(errors_and_stds(data, found, q)[0])}
+        for quantity, stds in (("energy", found.energy_std), ("force", found.force_std)):
+            if stds is not None and len(errors_and_stds(data, found, quantity)[0]):
+                yield quantity, data, found
 
     @cached_property
     def force_error_n(self) -> tuple[Array | None, ...]:

@@ -103,6 +103,12 @@ def _of_networks(found: dict[str, list[Line]]) -> list[Finding]:
     known = all(letter in ACTIVATIONS for letter in letters)
     theirs = "weights of a layer by the node before, then the node; the biases after them"
     findings = [
+        Finding(
+            "standard deviations",
+            "of committees alone: folders nnp-data-1 and so on",
+            "of committees alone; the folder of them all is read as one `NeuralNetwork`",
+            "same",
+        ),
         Finding("hidden nodes", nodes, "`hidden`, the same for all elements", "same"),
         Finding("activation", named, "the same" if known else "not known", "same" if known else "differs"),
         Finding("weights", theirs, "the same: `weights_hk`, `bias_k`", "same"),

@@ -31,7 +31,12 @@ def of_xml(path: Path) -> Explanation:
         findings += [own for own in _of_descriptor(kind, arguments, content.version) if own not in findings]
     findings += [*_of_offsets(content), _DELTA, _POINTS, UNITS, STRESS]
     findings.append(
-        Finding("standard deviations", "need the training data", "NaN: what they rest on is not known", "differs")
+        Finding(
+            "standard deviations",
+            "need the training data",
+            "none, as what they rest on is not known: `has_energy_std` is False",
+            "differs",
+        )
     )
     return Explanation(str(path), tuple(findings))
 

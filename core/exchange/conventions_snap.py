@@ -126,7 +126,7 @@ def _of_potential(potential: SNAP, descriptor: Bispectrum) -> list[Finding]:
         zbl = potential.repulsion
         theirs = f"pair_style zbl {zbl.inner:g} {zbl.outer:g} overlaid; e²/4πε₀ is 14.399645 eV Å"
         found.append(Finding("repulsion", theirs, "the same, switching and constant too", "same"))
-    theirs, ours = "not in the files", "NaN: what they rest on is not known"
+    theirs, ours = "not in the files", "none, as what they rest on is not known: `has_energy_std` is False"
     found.append(Finding("standard deviations", theirs, ours, "differs"))
     return found
 

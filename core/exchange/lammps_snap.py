@@ -113,7 +113,10 @@ def _writable(potential: SNAP) -> Bispectrum:
     potential.check_fitted()
     if not isinstance(potential.descriptor, Bispectrum):
         kind = type(potential.descriptor).__name__
-        raise ExchangeError(f"`potential`: LAMMPS' `pair_style snap` stands on a Bispectrum alone, this one on {kind}")
+        raise ExchangeError(
+            f"`potential`: LAMMPS' `pair_style snap` stands on a Bispectrum alone, this one on {kind}; `write_mliap` "
+            f"and `attach_to_lammps` take any"
+        )
     return potential.descriptor
 
 

@@ -68,7 +68,8 @@ class MliapModel:
     def __init__(self, potential: LocalPotential, species: Sequence[str] | None = None) -> None:
         if not isinstance(potential, LocalPotential):
             raise ExchangeError(
-                f"`potential`: expected one that sees atoms by their neighbours, got {type(potential).__name__}"
+                f"`potential`: expected one that sees atoms by their neighbours, got {type(potential).__name__}; "
+                f"`attach_to_lammps` takes any"
             )
         potential.check_fitted()
         found = known_species(potential) if species is None else species

@@ -37,6 +37,7 @@ from potscope.core._types import Array, IntArray
 from potscope.core.descriptors import ElementACSF
 from potscope.core.descriptors.acsf import SymmetryFunctions
 from potscope.core.exchange.lines import ExchangeError, Line, lines_of, number
+from potscope.core.exchange.n2p2_committees import committee, folders_of
 from potscope.core.models.feature_scaling import FeatureScaling
 from potscope.core.models.network import Layer, Network
 from potscope.core.models.neural_network import NeuralNetwork
@@ -54,7 +55,7 @@ REFUSED = {
     "element_activation_short": "networks of different shapes",
     "use_electrostatics": "electrostatics",
     "fixed_charge": "electrostatics",
-    "committee_mode": "a committee in the folders beside; read these one by one",
+    "committee_mode": "a committee in the folders nnp-data-1 and so on, which are read from the folder of them all",
 }
 """Keywords that change the energy in ways that a `NeuralNetwork` does not."""
 
@@ -116,7 +117,10 @@ def write_n2p2(potential: NeuralNetwork, folder: str | Path, unit: str = "Bohr")
     potential.check_fitted()
     descriptor = potential.descriptor
     if not isinstance(descriptor, SymmetryFunctions):
-        raise ExchangeError(f"`potential`: n2p2 knows symmetry functions alone, not {type(descriptor).__name__}")
+        raise ExchangeError(
+            f"`potential`: n2p2 knows symmetry functions alone, not {type(descriptor).__name__}; `write_mliap` and "
+            f"`attach_to_lammps` take any"
+        )
     tables = [_Table.of(descriptor, potential.scaling_, z) for z in range(len(descriptor.species))]
     several = len(potential.networks_) > 1
     folders = []
@@ -216,11 +220,11 @@ def _input_text(
     except ValueError as error:
         raise ExchangeError(str(error)) from error
     energies = zip(descriptor.species, offsets_z.tolist(), strict=True)
-    reach = max(own.cutoff for own in functions)
+    reach = np.ceil(100 * max(own.cutoff for own in functions)) / 100 + 0.01  # Å; LAMMPS refuses less than the cutoff
     factors = f"cflength {1 / LENGTHS[unit]:.12g} cfenergy {1 / ENERGIES[unit]:.12g}"
     return (
         f"# lengths in {unit}, energies in {'Hartree' if unit == 'Bohr' else 'eV'}\n"
-        f"# LAMMPS, units metal: pair_style hdnnp {reach:.12g} dir FOLDER {factors}\n"
+        f"# LAMMPS, units metal: pair_style hdnnp {reach:.2f} dir FOLDER {factors}\n"
         f"#                      pair_coeff * * {' '.join(descriptor.species)}\n"
         + lines
         + f"global_hidden_layers_short {len(hidden)}\n"
@@ -255,14 +259,15 @@ def read_n2p2(folder: str | Path, unit: str = "Bohr") -> NeuralNetwork:
     Parameters
     ----------
     folder
-        That holds ``input.nn``, ``scaling.data`` and ``weights.ZZZ.data``.
+        That holds ``input.nn``, ``scaling.data`` and ``weights.ZZZ.data``; or, of a committee, the folders
+        ``nnp-data-1``, ``nnp-data-2`` and so on, each with these.
     unit
         Of the lengths in the files: ``"Bohr"``, with energies in Hartree, or ``"Å"``, with eV.
 
     Returns
     -------
     NeuralNetwork
-        On an `ElementACSF` whose functions are in n2p2's order.
+        On an `ElementACSF` whose functions are in n2p2's order. Of one network there is no standard deviation.
 
     Raises
     ------
@@ -270,10 +275,15 @@ def read_n2p2(folder: str | Path, unit: str = "Bohr") -> NeuralNetwork:
         If a file is missing.
     ExchangeError
         With file and line, if numbers are missing or a keyword asks for what a `NeuralNetwork` is not: electrostatics,
-        compact symmetry functions, other activations.
+        compact symmetry functions, other activations. If the functions of a committee differ.
     """
     check_choice("unit", unit, ENERGIES)
     source = Path(folder)
+    folders = folders_of(source)
+    return committee([_read_one(own, unit) for own in folders], folders) if folders else _read_one(source, unit)
+
+
+def _read_one(source: Path, unit: str) -> NeuralNetwork:
     settings = _Settings.read(_existing(source / "input.nn"), unit)
     functions = [settings.functions[k] for k in n2p2_order(settings.functions, settings.species)]
     descriptor = ElementACSF.of(functions, settings.species, settings.cutoff_function, settings.inner_fraction)

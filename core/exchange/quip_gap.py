@@ -104,7 +104,8 @@ def _written(term: Term, points: Mapping[str, Array], weights: Mapping[str, Arra
         else:
             raise ExchangeError(
                 f"`potential`: QUIP's files hold QuipSOAP with a power of the cosine, and TwoBody and ThreeBody with a "
-                f"squared exponential, not {type(descriptor).__name__} with {type(kernel).__name__}"
+                f"squared exponential, not {type(descriptor).__name__} with {type(kernel).__name__}; `write_mliap` and "
+                f"`attach_to_lammps` take any"
             )
     return found
 

@@ -28,7 +28,7 @@ class CompositionModel(Potential):
         \min_{\mathbf e} \sum_s \left(\frac{E_s - \sum_z N_{sz} e_z}{N_s}\right)^2
 
     The smallest solution is taken where the compositions do not determine it. Forces and stresses are zero. A potential
-    that is no better has learnt nothing of the structures.
+    that is no better has learnt nothing of the structures. There are no standard deviations but a `Committee`'s.
 
     Attributes
     ----------

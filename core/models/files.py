@@ -1,8 +1,8 @@
 """Potentials in files: numbers and words in a zip, and no code.
 
 A ``.potscope`` file holds ``model.json`` (format and version, class, hyperparameters, descriptor, the settings of
-groups that the fit was given, the SHA-256 of the arrays, and notes of who wrote it) and ``arrays.npz``. Nothing in it is
-ever executed: arrays are read without pickle, classes come from the registries by name.
+groups that the fit was given, the SHA-256 of the arrays, and notes of who wrote it) and ``arrays.npz``. Nothing in it
+is ever executed: arrays are read without pickle, classes come from the registries by name.
 """
 
 from __future__ import annotations

@@ -56,7 +56,8 @@ class PairPotential(LocalPotential):
     by `scipy.optimize.least_squares` in the logarithms of the parameters, with their derivatives, from several starts
     that follow from the shortest distances; the energies of the elements :math:`e_z`, which are linear, are solved for
     at every step. Two elements that the data never have within the cutoff of each other do not interact. A depth at its
-    lower bound, `pair_forms.DEPTHS`, says that repulsion alone comes nearest.
+    lower bound, `pair_forms.DEPTHS`, says that repulsion alone comes nearest. There are no standard
+    deviations, as what two atoms cannot describe is far more than the parameters are uncertain by; a `Committee` has.
 
     Attributes
     ----------

@@ -29,7 +29,7 @@ class SVR(StructureKernelPotential):
     :math:`e_z`, for the forces, and for what a potential on whole structures cannot do; `KernelRidge` for the kernels.
     Solved by scikit-learn's ``SVR`` on a precomputed kernel, which cannot be cancelled midway.
 
-    `cross_validated` chooses hyperparameters. There are no standard deviations: those of a `Committee` are.
+    `cross_validated` chooses hyperparameters. There are no standard deviations, but those of a `Committee`.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ from potscope.explorer.views.table import Column, Table
 
 LAYOUT = """
 :host { display: grid !important; gap: 8px 18px; padding: 10px 14px 4px; box-sizing: border-box;
-        grid-template: minmax(0, 1fr) / clamp(150px, 15cqw, 190px) minmax(0, 1.75fr) minmax(240px, 1fr); }
+        grid-template: minmax(0, 1fr) / clamp(140px, 15cqw, 190px) minmax(0, 2.4fr) minmax(225px, 1fr); }
 @container (max-width: 900px) {
   :host { grid-template: none / minmax(0, 1fr); grid-auto-rows: minmax(300px, auto); overflow-y: auto; }
 }
@@ -81,7 +81,7 @@ class CompareView(pn.viewable.Viewer):
         self.comparing.param.watch(lambda *_: self._show(), "comparison")
         session.jobs.param.watch(lambda *_: self._offer(), ["title", "waiting"])
         session.param.watch(lambda *_: self._offer(), ["dataset", "test_fraction", "split_by"])
-        for settings in (session.model, session.descriptor, session.map_descriptor):
+        for settings in (session.model, session.base, session.descriptor, session.map_descriptor):
             settings.param.watch(lambda *_: self._offer(), ["choice", "values", "problems", "suggested"])
         self._offer()
         self._show()

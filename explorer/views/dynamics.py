@@ -143,11 +143,10 @@ class DynamicsView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         left = pn.Column(
             self.choice,
-            *self.grids.values(),
-            self.words,
             self.button,
             *self.progress,
-            self.code,
+            pn.Row(self.words, self.code, sizing_mode="stretch_width", margin=0),
+            *self.grids.values(),
             styles={"gap": "10px", "overflow-y": "auto", "padding": "8px 0"},
             sizing_mode="stretch_both",
             margin=0,

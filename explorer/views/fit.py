@@ -12,6 +12,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from potscope.core._types import IntArray
+from potscope.core.descriptors import REGISTRY as DESCRIPTORS
 from potscope.explorer import style
 from potscope.explorer.session import FIT_JOB, MEV, Session
 from potscope.explorer.views.code import CodeButton
@@ -43,6 +44,7 @@ class FitView(pn.viewable.Viewer):
         super().__init__(**params)
         self.session = session
         self.model = SettingsControls(session.model, "Model")
+        self.base = SettingsControls(session.base, "Stands on")
         self.descriptor = SettingsControls(session.descriptor, "Descriptor")
         self.groups = GroupsView(session)
         self.button = pmui.Button(
@@ -59,14 +61,14 @@ class FitView(pn.viewable.Viewer):
         self.code = CodeButton(session, "fit")
         session.param.watch(lambda *_: self._follow(), ["fit", "dataset", "test_fraction", "split_by"])
         session.jobs.param.watch(lambda *_: self._follow(), ["title", "waiting"])
-        for settings in (session.model, session.descriptor):
+        for settings in (session.model, session.base, session.descriptor):
             settings.param.watch(lambda *_: self._follow(), ["choice", "values", "suggested", "problems"])
         self._follow()
 
     def _follow(self) -> None:
         session = self.session
         problem = session.fit_problem()
-        for controls in (self.model, self.descriptor):
+        for controls in (self.model, self.base, self.descriptor):
             controls.mark(problem)
         self.descriptor.area.visible = session.takes_descriptor
         running = session.jobs.title == FIT_JOB or FIT_JOB in session.jobs.waiting
@@ -93,7 +95,8 @@ class FitView(pn.viewable.Viewer):
         session, model = self.session, self.session.build_model()
         words = []
         if session.takes_descriptor:
-            words = [f"{session.descriptor.title}: {session.n_features():,} features of each {model.descriptor_scope}."]
+            scope = DESCRIPTORS[session.descriptor.choice].scope
+            words = [f"{session.descriptor.title}: {session.n_features():,} features of each {scope}."]
         if not model.learns_forces and session.dataset.n_forces:
             words.append(FORCES_ARE_A_TEST)
         key = session.dataset.keys.energy or ""
@@ -143,7 +146,7 @@ class FitView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         stretch: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
-        controls = pn.Column(self.model, self.groups, self.descriptor, styles={"gap": "18px"}, **stretch)
+        controls = pn.Column(self.model, self.base, self.groups, self.descriptor, styles={"gap": "18px"}, **stretch)
         action = pn.Column(
             self.button,
             self.progress,

@@ -111,7 +111,10 @@ class ParityView(pn.viewable.Viewer):
         colours = dict(zip(("energy", "force"), (style.CATEGORICAL[0], style.CATEGORICAL[2]), strict=True))
         curves = {q: (one.expected, one.observed) for q, one in known.items()}
         self.groups.object = comparison_plots.reliability(curves, colours)
-        words = "".join(chip(colours[q], q, f"area {one.miscalibration_area:.2f}") for q, one in known.items())
+        areas = {q: f"area {one.miscalibration_area:.2f}" for q, one in known.items()}
+        for q, one in fit.recalibrations(judged, self.session.of_atoms).items():
+            areas[q] += f", once scaled {one.miscalibration_area:.2f}"
+        words = "".join(chip(colours[q], q, area) for q, area in areas.items())
         self.group_words.object = (
             f'<div class="chips"><span class="title">Reliability</span>{words}'
             f'<span class="chip quiet">{which} errors; below the line: too sure</span></div>'

@@ -14,8 +14,14 @@ from potscope.explorer import plots
 
 
 def pane(plot: Any = None) -> pn.pane.HoloViews:
-    """A plot that fills its room and shares no axis with any other on the page."""
-    return pn.pane.HoloViews(plot, sizing_mode="stretch_both", margin=0, linked_axes=False)
+    """A plot that fills its room and shares no axis with any other on the page.
+
+    The theme's letters are in units of those around the plot. Bokeh takes 13 px for these where a plot is drawn before
+    it is on the page, as in a tab that is not open: so they are that everywhere.
+    """
+    return pn.pane.HoloViews(
+        plot, sizing_mode="stretch_both", margin=0, linked_axes=False, styles={"font-size": "13px"}
+    )
 
 
 def area(plot: pn.pane.HoloViews) -> pn.Column:

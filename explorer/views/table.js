@@ -39,7 +39,7 @@ export function render({model, el}) {
     const columns = model.columns.map(({title, digits}) => {
       const longest = Math.max(...title.split(" ").map((word) => word.length));
       const least = model.wrapped
-        ? Math.max(digits === null ? 84 : 50, 22 + 6.2 * longest)
+        ? Math.max(digits === null ? 84 : 50, 19 + 6.2 * longest)
         : Math.max(digits === null ? 110 : 80, 24 + 7.4 * title.length);
       return `minmax(${least}px, ${digits === null ? 1.4 : 1}fr)`;
     });

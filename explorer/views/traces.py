@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import holoviews as hv
 import numpy as np
 import panel as pn
+import panel_material_ui as pmui
 import param
 
 from potscope.core import dynamics
@@ -19,6 +20,8 @@ from potscope.explorer.views.layout import GRID_ONLY, chip, html, number
 from potscope.explorer.views.plot import area, pane
 
 MOST_POINTS = 2000
+
+ACCEPTANCE, VOLUME = "acceptance", "volume"
 
 LAYOUT = """
 :host { display: grid !important; grid-template: minmax(0, 1fr) / minmax(0, 1fr) minmax(0, 1fr); gap: 8px 14px; }
@@ -131,6 +134,14 @@ class WalkTraces(Traces):
     kind = MonteCarloFrame
     rows = 6
 
+    def __init__(self, session: Session, **params: Any) -> None:
+        self.second = pmui.RadioButtonGroup(
+            options=[ACCEPTANCE, VOLUME], value=ACCEPTANCE, label="", size="small", margin=(2, 0), visible=False,
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+        super().__init__(session, **params)
+        self.second.param.watch(lambda *_: self.describe(), "value")
+
     def drawings(self) -> tuple[Any, ...]:
         """Functions of the numbers that draw the plots."""
         return (
@@ -142,7 +153,7 @@ class WalkTraces(Traces):
     def panels(self) -> list[tuple[Any, ...]]:
         """What stands in each column; acceptance and volume share one."""
         energy, acceptance, volume = self.plots
-        return [(self.headings[0], energy), (self.headings[1], acceptance, volume)]
+        return [(self.headings[0], energy), (self.second, self.headings[1], acceptance, volume)]
 
     def row(self, frame: MonteCarloFrame) -> tuple[float, ...]:
         """Sweep, potential energy (meV/atom), accepted shares of each kind of trial, volume (Å³/atom)."""
@@ -157,7 +168,9 @@ class WalkTraces(Traces):
         counted_f = np.array([not frame.equilibrating for frame in frames], dtype=bool)
         sampled = self.numbers[:, counted_f] if len(frames) == self.numbers.shape[1] else self.numbers[:, :0]
         changes = "pressure" in self.session.ran
-        self.plots[2].visible = changes
+        self.second.visible = changes
+        shows_volume = changes and self.second.value == VOLUME
+        self.plots[1].visible, self.plots[2].visible = not shows_volume, shows_volume
         energy = ""
         if sampled.shape[1] > 2:
             energy = f'<span class="chip quiet number">± {sampled[1].std():.1f} meV/atom after equilibration</span>'
@@ -166,12 +179,15 @@ class WalkTraces(Traces):
         steps = ""
         if frames:
             steps = f'<span class="chip quiet number">steps up to {frames[-1].displacement:.2g} Å</span>'
-        if changes and sampled.shape[1] > 2:
+        title = "Accepted"
+        if shows_volume:
+            title, shown, steps = "Volume", "", ""
+        if shows_volume and sampled.shape[1] > 2:
             mean, spread = sampled[5].mean(), sampled[5].std()
-            steps += f'<span class="chip quiet number">{mean:.2f} ± {spread:.2f} Å³/atom</span>'
+            steps = f'<span class="chip quiet number">{mean:.2f} ± {spread:.2f} Å³/atom after equilibration</span>'
         first, second = self.headings
         first.object = f'<div class="chips"><span class="title">Energy</span>{energy}</div>'
-        second.object = f'<div class="chips"><span class="title">Accepted</span>{shown}{steps}</div>'
+        second.object = f'<div class="chips"><span class="title">{title}</span>{shown}{steps}</div>'
 
 
 def _percent(frames: Sequence[MonteCarloFrame], move: str) -> str:

@@ -244,10 +244,10 @@ def test_a_monte_carlo_walk_runs_and_plays(open_workbench):
     bench.button("Run").click()
     bench.wait(lambda: len(bench.session.trajectory) == 11 and bench.session.jobs.last_title == MONTE_CARLO_JOB)
     wait_for_plot(bench.page, SWEEP)
-    bench.says("Accepted")
+    bench.page.get_by_text("Accepted", exact=True).wait_for(timeout=PATIENCE)
     bench.says("Monte Carlo with GAP #1")
     bench.wait(lambda: np.allclose(atom_positions(bench.page), bench.session.trajectory[-1].atoms.positions, atol=1e-4))
-    bench.button("First").click()
+    bench.button("First frame").click()
     bench.wait(lambda: np.allclose(atom_positions(bench.page), bench.session.trajectory[0].atoms.positions, atol=1e-4))
     bench.wait(lambda: bench.session.frame == 0)
     bench.session.monte_carlo.sweeps = 100_000
@@ -256,6 +256,16 @@ def test_a_monte_carlo_walk_runs_and_plays(open_workbench):
     bench.button("Cancel").first.click()
     bench.wait(lambda: bench.session.jobs.outcome == "cancelled")
     bench.button("Run").wait_for()
+
+
+def test_a_model_is_fitted_on_top_of_a_repulsive_core(open_workbench):
+    bench = open_workbench()
+    choose(bench, "Stands on", "Repulsion of nuclei (ZBL)")
+    bench.wait(lambda: bench.session.base.choice == "Repulsion")
+    bench.page.get_by_label("outer (Å)", exact=True).wait_for(timeout=PATIENCE)
+    bench.button("Fit potential").click()
+    bench.wait(lambda: bench.session.fit is not None)
+    bench.says("GAP on Repulsion #1")
 
 
 def test_dynamics_can_be_cancelled(open_workbench):

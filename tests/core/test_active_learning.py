@@ -13,7 +13,7 @@ from ase.calculators.emt import EMT
 from potscope.core.active_learning import MEASURES, PICKS, Exploration, History, active_learning, means
 from potscope.core.dataset import Dataset
 from potscope.core.descriptors import SOAP, AverageSOAP
-from potscope.core.models import GAP, SNAP, KernelRidge
+from potscope.core.models import GAP, SNAP, SVR
 from potscope.core.progress import Cancelled
 
 SOAP_OF_COPPER = SOAP(species=["Cu"], cutoff=4.0, n_max=3, l_max=2)
@@ -168,7 +168,7 @@ def test_bad_arguments_are_refused() -> None:
         with pytest.raises(ValueError, match=message):
             learn(**chosen)
     with pytest.raises(ValueError, match="`measure`"):
-        learn(KernelRidge(AverageSOAP(species=["Cu"], cutoff=4.0, n_max=3, l_max=2)))
+        learn(SVR(AverageSOAP(species=["Cu"], cutoff=4.0, n_max=3, l_max=2)))
     with pytest.raises(ValueError, match="`starts`"):
         active_learning(gap(), copper(), [], EMT())
     with pytest.raises(TypeError, match="`calculator`"):

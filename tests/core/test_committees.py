@@ -38,7 +38,7 @@ from potscope.core.recipes import model_of, recipe_of
 SPECIES = ["Cu", "Au"]
 SMALL = {
     "GAP": {"n_sparse": 20},
-    "NeuralNetwork": {"hidden": (4,), "epochs": 30},
+    "NeuralNetwork": {"hidden": (4,), "epochs": 8},
     "SVR": {"C": 1e4},
     "PairPotential": {"form": "Lennard-Jones"},
 }

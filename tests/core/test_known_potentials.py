@@ -236,3 +236,12 @@ def test_networks_that_fit_nothing() -> None:
         Network.from_weights([np.ones((1, 2))], [[0.0]], ["linear"])
     with pytest.raises(ValueError, match="`minimum_zf`: expected finite numbers, got nan"):
         FeatureScaling.given([[0.0]], [[1.0]], minimum=np.nan)
+
+
+@pytest.mark.parametrize(("name", "arrays"), [("SNAP", ["spread_kk"]), ("GAP", ["prior_mm", "posterior_mm"])])
+def test_files_that_said_by_nan_that_nothing_is_known(name, arrays) -> None:
+    potential = KNOWN[name](np.random.default_rng(0))
+    plain, stored = potential.state()
+    assert not set(arrays) & set(stored)
+    older = {**stored, **dict.fromkeys(arrays, np.full((3, 3), np.nan))}
+    unsure_of_nothing(REGISTRY[name].from_state(plain, older), structures(SALT)[0])

@@ -11,7 +11,7 @@ from sessions import coarse, coarse_session, few_structures, fitted_session
 
 from potscope import sample_data
 from potscope.core import Dataset, load
-from potscope.core.calibration import calibration
+from potscope.core.calibration import calibration, recalibrated
 from potscope.core.descriptors import REGISTRY as DESCRIPTORS
 from potscope.core.hyperparameters import Species, declared
 from potscope.core.kernels import STRUCTURE_REGISTRY as KERNELS
@@ -269,6 +269,10 @@ def test_deviations_are_held_against_errors(uncertain):
     assert found.count == len(fit.test_indices)
     expected = calibration(fit.dataset[fit.test_indices], taken(fit.prediction, fit.test_indices))
     assert found.miscalibration_area == expected.miscalibration_area
+    every = np.arange(len(fit.dataset))
+    scaled = fit.recalibrations(every)["energy"]
+    assert scaled.miscalibration_area == recalibrated(fit.dataset, fit.prediction).miscalibration_area
+    assert fit.recalibrations(every[:1]) == {}
 
 
 @pytest.mark.parametrize("name", [name for name, cls in MODELS.items() if not cls.extensive])

@@ -109,13 +109,17 @@ def test_the_walk_is_seen_in_its_traces_and_in_the_inspector(fitted):
     assert f"{100 * last.acceptance['displacement']:.0f}\N{NO-BREAK SPACE}%" in traces.headings[1].object
     assert "volume" in traces.headings[1].object
     assert "swap" not in traces.headings[1].object  # of one element
-    assert traces.plots[2].visible
+    assert [plot.visible for plot in traces.plots] == [True, True, False]
+    traces.second.value = "volume"
+    assert [plot.visible for plot in traces.plots] == [True, False, True]
+    assert "Å³/atom" in traces.headings[1].object
     assert "Monte Carlo with GAP #1" in inspector.heading.object
     assert ">8<" in inspector.facts.object
     assert "Å³/atom" in inspector.facts.object
     assert inspector.player.end == 8
     walked(fitted, sweeps=2, equilibration=0)
-    assert not traces.plots[2].visible
+    assert [plot.visible for plot in traces.plots] == [True, True, False]
+    assert not traces.second.visible
     fitted.dynamics.param.update(steps=4, every=2, repeats=1)
     fitted.start_dynamics()
     fitted.jobs.wait()

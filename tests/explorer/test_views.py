@@ -388,6 +388,7 @@ def test_the_parity_page_has_uncertainties_where_the_family_has_them(fitted, wha
     parity.third.value = what
     assert parity.deviations.area.visible is (what == "error and ±")
     assert parity.groups_area.visible is (what != "error and ±")
+    assert (", once scaled 0." in parity.group_words.object) is (what == "reliability")
     fitted.select(7)
     assert parity.deviations.ring[1] == pytest.approx(1000 * abs(fitted.fit.energy_error_s[7]))
 

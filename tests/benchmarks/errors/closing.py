@@ -154,15 +154,17 @@ def cost_cell(row: Row) -> str:
 
 
 def temperatures(found: Comparisons, data: str = "ethanol-950") -> str:
-    """Errors of each model at each temperature: total energy in meV and force in meV/Å."""
-    rows = found[data].rows
-    groups = sorted({group for row in rows for group in row.group_errors}, key=lambda group: int(group.split()[0]))
+    """Errors of each family at each temperature, of one molecule: total energy in meV and force in meV/Å."""
     lines = []
-    for row in rows:
-        errors = [row.group_errors[group] for group in groups]
-        n_atoms = 9
-        cells = [joined((1e3 * n_atoms * own["energy_mae"], 1e3 * own["force_mae"])) for own in errors]
-        lines.append((row.model, joined(total(row)), *cells))
+    groups: list[str] = []
+    for model, title in FAMILIES.items():
+        row = row_of(found, data, model)
+        if row is not None:
+            groups = sorted(row.group_errors, key=lambda group: int(group.split()[0]))
+            n_atoms = row.errors["total_energy_mae"] / row.errors["energy_mae"]
+            own = [row.group_errors[group] for group in groups]
+            cells = [joined((1e3 * n_atoms * errors["energy_mae"], 1e3 * errors["force_mae"])) for errors in own]
+            lines.append((title, joined(total(row)), *cells))
     return table(("", "all", *groups), lines)
 
 

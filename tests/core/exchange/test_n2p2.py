@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -276,6 +277,15 @@ def test_functions_without_scale_are_left_out(tmp_path) -> None:
         write_n2p2(potential, tmp_path)
 
 
+def test_the_line_that_lammps_wants_is_told(tmp_path) -> None:
+    text = (write_n2p2(network(table(SALT)), tmp_path)[0] / "input.nn").read_text()
+    (line,) = [line.split() for line in text.splitlines() if "pair_style hdnnp" in line]
+    factors = {name: float(line[line.index(name) + 1]) for name in ("hdnnp", "cflength", "cfenergy")}
+    assert factors["hdnnp"] == pytest.approx(4.21)  # beyond the largest cutoff, 4.2 Å
+    assert factors["cflength"] * units.Bohr == pytest.approx(1.0, rel=1e-11)
+    assert factors["cfenergy"] * units.Hartree == pytest.approx(1.0, rel=1e-11)
+
+
 def test_a_committee_is_a_folder_for_each(tmp_path) -> None:
     potential = network(table(SALT), members=2)
     folders = write_n2p2(potential, tmp_path, "Å")
@@ -356,6 +366,37 @@ def test_a_fitted_potential_survives(tmp_path) -> None:
     ours, theirs = potential.predict(found), again.predict(found)
     np.testing.assert_allclose(theirs.energies, ours.energies, rtol=0, atol=1e-8)
     np.testing.assert_allclose(theirs.forces[0], ours.forces[0], rtol=0, atol=1e-8)
+
+
+def test_committees(tmp_path) -> None:
+    potential = network(table(SALT), members=3)
+    folders = write_n2p2(potential, tmp_path)
+    again = read_n2p2(tmp_path)
+    assert again.members == 3
+    same_forces(again, potential)
+    for atoms in structures(SALT):
+        ours, theirs = potential.predict(atoms, atom_std=True), again.predict(atoms, atom_std=True)
+        np.testing.assert_allclose(theirs.energy_std, ours.energy_std, rtol=1e-9)
+        np.testing.assert_allclose(theirs.force_std[0], ours.force_std[0], rtol=0, atol=1e-9)
+    others = [network(table(SALT), scaling) for scaling in ("range", "standard", "centred")]
+    for k, other in enumerate(others):  # ranges, scalings and offsets
+        scaling = replace(other.scaling_, maximum_zf=(1 + k) * other.scaling_.maximum_zf)
+        moved = NeuralNetwork.from_networks(other.descriptor, other.networks_, scaling, other.offsets_ + k)
+        write_n2p2(moved, folders[k])
+    (folders[1] / "input.nn").write_text(
+        (folders[1] / "input.nn").read_text().replace("scale_max_short 1.0", "scale_max_short 0.7")
+    )
+    single = [read_n2p2(folder) for folder in folders]
+    both = read_n2p2(tmp_path)
+    for atoms in structures(SALT):
+        energies = [own.predict(atoms).energies[0] for own in single]
+        found = both.predict(atoms)
+        assert found.energies[0] == pytest.approx(np.mean(energies), abs=1e-9)
+        assert found.energy_std[0] == pytest.approx(np.std(energies, ddof=1), abs=1e-9)
+    np.testing.assert_array_equal(both.scaling_.maximum_zf, np.min([own.scaling_.maximum_zf for own in single], axis=0))
+    write_n2p2(network(ElementACSF.of(table(SALT).symmetry_functions[1:], SALT, "tanh3 unnormalised")), folders[2])
+    with pytest.raises(ExchangeError, match="the same symmetry functions, got others in nnp-data-1 and nnp-data-3"):
+        read_n2p2(tmp_path)
 
 
 # -- what cannot be ----------------------------------------------------------------------------------------------------
