@@ -39,7 +39,13 @@ def kernel(function: F) -> F:
 
 
 def set_num_threads(threads: int) -> None:
-    """Choose how many threads the kernels use; by default as many as there are processors."""
+    """Choose how many threads the kernels use; by default as many as there are processors.
+
+    Raises
+    ------
+    ValueError
+        If there would be none.
+    """
     if threads < 1:
         raise ValueError(f"`threads`: expected at least 1, got {threads}")
     _settings["threads"] = int(threads)

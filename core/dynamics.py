@@ -167,9 +167,15 @@ def _check_sane(atoms: Atoms, step: int, timestep: float) -> None:
 
 
 def energy_drift(frames: list[Frame]) -> float:
-    """Slope of the total energy per atom, meV/atom/ps, by a straight line through all frames."""
+    """Slope of the total energy per atom, meV/atom/ps, by a straight line through all frames.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two frames.
+    """
     if len(frames) < 2:
         raise ValueError(f"`frames`: expected at least two, got {len(frames)}")
-    time = np.array([frame.time for frame in frames]) / 1000
-    energy = np.array([frame.total_energy for frame in frames]) / len(frames[0].atoms) * 1000
-    return float(np.polyfit(time, energy - energy[0], 1)[0])
+    picoseconds = np.array([frame.time for frame in frames]) / 1000
+    milli_ev = np.array([frame.total_energy for frame in frames]) / len(frames[0].atoms) * 1000
+    return float(np.polyfit(picoseconds, milli_ev - milli_ev[0], 1)[0])

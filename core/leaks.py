@@ -158,6 +158,11 @@ def leaks(
         of that composition.
     progress
         Called with the fraction done; it may raise `Cancelled`.
+
+    Raises
+    ------
+    ValueError
+        If there is no structure, not one fold a structure, or `closeness` is negative.
     """
     check_not_negative("closeness", closeness)
     if not len(dataset):
@@ -185,7 +190,10 @@ def leaks(
 def warn_of_leaks(
     dataset: Dataset, fold_s: IntArray, descriptor: Descriptor | None = None, stacklevel: int = 2
 ) -> Leaks:
-    """`leaks`, with a `LeakWarning` if more than a tenth of the structures held out is as good as known."""
+    """`leaks`, with a `LeakWarning` if more than a tenth of the structures held out is as good as known.
+
+    The warning names the caller as its place, or with `stacklevel` 3 whoever called that one.
+    """
     found = leaks(dataset, fold_s, descriptor)
     if found.fraction > MANY:
         warnings.warn(

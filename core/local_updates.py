@@ -291,15 +291,15 @@ class _Grid:
         listed_l = np.concatenate([number_k, np.setdiff1d(numbers_n, number_k)])
         named = np.zeros(int(numbers_n.max()) + 1, dtype=np.int64)
         named[listed_l[::-1]] = np.arange(len(listed_l))[::-1]
-        count_k = np.zeros(len(centres_k), dtype=np.int64)
         position_qc, own_k = np.ascontiguousarray(atoms.positions[around_q]), np.searchsorted(around_q, centres_k)
-        _count_neighbours(own_k, position_qc, *self.arguments, count_k)
-        first_l = np.zeros(len(listed_l) + 1, dtype=np.int64)
+        first_l, count_k = np.zeros(len(listed_l) + 1, dtype=np.int64), np.empty(len(centres_k), dtype=np.int64)
+        nobody, nowhere = np.empty(0, np.int64), np.empty((0, 3))
+        _list_neighbours(own_k, position_qc, *self.arguments, first_l, count_k, nobody, nowhere)
         np.cumsum(count_k, out=first_l[1 : len(centres_k) + 1])
         first_l[len(centres_k) + 1 :] = first_l[len(centres_k)]
         n_pairs = int(first_l[-1])
         neighbour_p, D_pc = np.empty(n_pairs, np.int64), np.empty((n_pairs, 3))
-        _list_neighbours(own_k, position_qc, *self.arguments, first_l, neighbour_p, D_pc)
+        _list_neighbours(own_k, position_qc, *self.arguments, first_l, count_k, neighbour_p, D_pc)
         return Pairs(
             i_p=np.repeat(np.arange(len(centres_k)), count_k),
             j_p=named[numbers_n[around_q[neighbour_p]]],
@@ -373,25 +373,6 @@ def _mark_near(
 
 
 @kernel
-def _count_neighbours(
-    centres_k: IntArray,
-    positions_nc: Array,
-    cell_cc: Array,
-    inverse_cc: Array,
-    periodic_d: BoolArray,
-    images_d: IntArray,
-    cutoff: float,
-    count_k: IntArray,
-) -> None:
-    D_c, nowhere = np.empty(3), np.empty((0, 3))
-    for k in range(len(centres_k)):
-        for n in range(len(positions_nc)):
-            same = n == centres_k[k]
-            _nearest(positions_nc[centres_k[k]], positions_nc[n], cell_cc, inverse_cc, periodic_d, D_c)
-            count_k[k] += _images_within(D_c, cell_cc, images_d, cutoff, same, 0, nowhere)
-
-
-@kernel
 def _list_neighbours(
     centres_k: IntArray,
     positions_nc: Array,
@@ -401,9 +382,11 @@ def _list_neighbours(
     images_d: IntArray,
     cutoff: float,
     first_k: IntArray,
+    count_k: IntArray,
     neighbour_p: IntArray,
     D_pc: Array,
 ) -> None:
+    """Count the neighbours of some centres; where there is room, write them and their vectors, from `first_k` on."""
     D_c = np.empty(3)
     for k in range(len(centres_k)):
         p = first_k[k]
@@ -411,6 +394,8 @@ def _list_neighbours(
             same = n == centres_k[k]
             _nearest(positions_nc[centres_k[k]], positions_nc[n], cell_cc, inverse_cc, periodic_d, D_c)
             found = _images_within(D_c, cell_cc, images_d, cutoff, same, p, D_pc)
-            for q in range(p, p + found):
-                neighbour_p[q] = n
+            if len(neighbour_p):
+                for q in range(p, p + found):
+                    neighbour_p[q] = n
             p += found
+        count_k[k] = p - first_k[k]

@@ -22,7 +22,7 @@ from potscope.core.kernels import (
     normalised_kernel,
 )
 from potscope.core.progress import Progress, part, silent
-from potscope.core.validation import as_structures, check_choice
+from potscope.core.validation import as_structures, check_choice, check_integer
 
 MOST_LANDMARKS = 1500  # structures; kernel PCA costs their third power
 MOST_LANDMARK_ATOMS = 5000  # as each of all atoms is compared with each of theirs
@@ -69,6 +69,11 @@ def structure_map(
         Coordinates, no unit, shape (structures, n_components). Each component's largest deviation is positive, so that
         the same set gives the same map.
 
+    Raises
+    ------
+    ValueError
+        If there is no structure, no component is wanted, or `kernel` is not one of those.
+
     References
     ----------
     B. Schölkopf, A. Smola, K.-R. Müller, Neural Comput. 10, 1299 (1998). doi:10.1162/089976698300017467
@@ -76,6 +81,7 @@ def structure_map(
     found = as_structures(structures)
     if not found:
         raise ValueError("`structures`: expected at least one structure, got none")
+    check_integer("n_components", n_components, 1)
     between, environment = _structure_kernel(kernel), PolynomialKernel(zeta)
     landmarks = _landmarks(found, descriptor, part(progress, 0.0, 0.3))
     progress(0.3, "describing the environments")

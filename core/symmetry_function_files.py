@@ -40,6 +40,7 @@ from ase import units
 from ase.data import atomic_numbers
 
 from potscope.core.symmetry_functions import SymmetryFunction
+from potscope.core.validation import check_choice
 
 LENGTHS = {"Bohr": units.Bohr, "Å": 1.0}
 """Units of length by name, in Å."""
@@ -118,10 +119,12 @@ def write(
     Raises
     ------
     ValueError
-        If a function is none of the table: a weighted :math:`G^3` or :math:`G^5`.
+        If a function is none of the table, a weighted :math:`G^3` or :math:`G^5`, or the files know no such cutoff
+        function or unit.
     """
     length = _length(unit)
-    kind = {name: number for number, name in CUTOFF_TYPES.items()}[cutoff_function]
+    kinds = {name: number for number, name in CUTOFF_TYPES.items()}
+    kind = kinds[check_choice("cutoff_function", cutoff_function, kinds)]
     lines = [
         f"number_of_elements {len(species)}",
         f"elements {' '.join(species)}",

@@ -169,61 +169,29 @@ class Bispectrum(LocalDescriptor):
 
     def compute_pairs(self, pairs: Pairs) -> Features:
         """Values from a neighbour list that reaches at least to `reach`."""
-        tables = _tables(self.twojmax)
-        species_n = self.species_of(pairs.numbers_n)
-        element_n = species_n if self.chemflag else np.zeros_like(species_n)
-        element_p = element_n[pairs.j_p]
-        n_elements = len(self.species) if self.chemflag else 1
-        point_px = self._on_sphere(pairs, species_n)
-        U_nexk = np.empty((pairs.n_atoms, n_elements, 2, len(tables.norm_k)))
-        neighbours = (element_p, point_px, tables.first_half_j, tables.norm_k)
-        over_atoms(
-            bispectrum_kernels.density,
-            pairs.n_atoms,
-            pairs.first_n,
-            element_n,
-            *neighbours,
-            self.wselfallflag,
-            U_nexk,
-        )
-        momenta = (tables.pair_gx, tables.first_c_t, tables.C_c, tables.first_j, tables.first_half_j)
-        B_nf = np.empty((pairs.n_atoms, n_elements**3 * len(tables.first_c_t)))
-        over_atoms(bispectrum_coupling.invariants, pairs.n_atoms, *momenta, U_nexk, B_nf)
-        scale_f = np.tile(1 / (tables.j_tx[:, 2] + 1), n_elements**3) if self.bnormflag else np.ones(B_nf.shape[1])
+        density = _Density(self, pairs)
+        B_nf = density.invariants()
+        n_blocks = B_nf.shape[1] // len(density.tables.j_tx)
+        isolated_t = (density.tables.j_tx[:, 2] + 1).astype(float)
+        scale_f = np.tile(1 / isolated_t, n_blocks) if self.bnormflag else np.ones(B_nf.shape[1])
         if self.bzeroflag:
-            self._subtract_isolated(B_nf, element_n, (tables.j_tx[:, 2] + 1).astype(float))
+            self._subtract_isolated(B_nf, density.element_n, isolated_t)
         linear_nf = B_nf * scale_f
         values_nf = with_products(linear_nf) if self.quadraticflag else linear_nf
 
         def adjoint(g_nf: Array) -> Array:
             g_nf = products_back(linear_nf, g_nf) if self.quadraticflag else g_nf
-            Y_nexk, dE_dD_pc = np.empty_like(U_nexk), np.empty_like(pairs.D_pc)
-            over_atoms(bispectrum_adjoint.density_gradient, pairs.n_atoms, *momenta, U_nexk, g_nf * scale_f, Y_nexk)
-            over_atoms(bispectrum_kernels.adjoint, pairs.n_atoms, pairs.first_n, *neighbours, Y_nexk, dE_dD_pc)
-            return dE_dD_pc
+            return density.pull_back(g_nf * scale_f)
 
         def jacobian() -> Array:
-            J_pcf = np.empty((len(pairs.D_pc), 3, B_nf.shape[1]))
-            over_atoms(
-                bispectrum_jacobian.jacobian,
-                pairs.n_atoms,
-                pairs.first_n,
-                element_p,
-                point_px,
-                tables.norm_k,
-                tables.pair_gx,
-                tables.j_tx,
-                *momenta[1:],
-                U_nexk,
-                J_pcf,
-            )
+            J_pcf = density.jacobian()
             if self.bnormflag:
                 J_pcf *= scale_f
             return products_forward(linear_nf[pairs.i_p], J_pcf) if self.quadraticflag else J_pcf
 
         return Features(values_nf, self.names, pairs, pairs.i_p, pairs.structure_n, adjoint, jacobian)
 
-    def _on_sphere(self, pairs: Pairs, species_n: IntArray) -> Array:
+    def on_sphere(self, pairs: Pairs, species_n: IntArray) -> Array:
         """Where each neighbour is on the sphere, and with what weight; see `bispectrum_kernels`."""
         point_px = np.empty((len(pairs.D_pc), bispectrum_kernels.COLUMNS))
         over_atoms(
@@ -254,6 +222,53 @@ class Bispectrum(LocalDescriptor):
         for e in range(len(self.species)):
             first = (e * len(self.species) + e) * len(self.species) + e
             B_nf[element_n == e, first * n_triples : (first + 1) * n_triples] -= isolated_t
+
+
+class _Density:
+    """Coefficients of the neighbour density of each atom on the 3-sphere, their invariants, and the ways back."""
+
+    def __init__(self, descriptor: Bispectrum, pairs: Pairs) -> None:
+        self.pairs, self.tables = pairs, _tables(descriptor.twojmax)
+        species_n = descriptor.species_of(pairs.numbers_n)
+        self.element_n = species_n if descriptor.chemflag else np.zeros_like(species_n)
+        self.n_elements = len(descriptor.species) if descriptor.chemflag else 1
+        tables, n = self.tables, pairs.n_atoms
+        self.element_p, self.point_px = self.element_n[pairs.j_p], descriptor.on_sphere(pairs, species_n)
+        self.neighbours = (self.element_p, self.point_px, tables.first_half_j, tables.norm_k)
+        self.momenta = (tables.pair_gx, tables.first_c_t, tables.C_c, tables.first_j, tables.first_half_j)
+        self.U_nexk = np.empty((n, self.n_elements, 2, len(tables.norm_k)))
+        arguments = (pairs.first_n, self.element_n, *self.neighbours, descriptor.wselfallflag, self.U_nexk)
+        over_atoms(bispectrum_kernels.density, n, *arguments)
+
+    def invariants(self) -> Array:
+        B_nf = np.empty((self.pairs.n_atoms, self.n_elements**3 * len(self.tables.first_c_t)))
+        over_atoms(bispectrum_coupling.invariants, self.pairs.n_atoms, *self.momenta, self.U_nexk, B_nf)
+        return B_nf
+
+    def pull_back(self, g_nf: Array) -> Array:
+        Y_nexk, dE_dD_pc = np.empty_like(self.U_nexk), np.empty_like(self.pairs.D_pc)
+        n, first_n = self.pairs.n_atoms, self.pairs.first_n
+        over_atoms(bispectrum_adjoint.density_gradient, n, *self.momenta, self.U_nexk, g_nf, Y_nexk)
+        over_atoms(bispectrum_kernels.adjoint, n, first_n, *self.neighbours, Y_nexk, dE_dD_pc)
+        return dE_dD_pc
+
+    def jacobian(self) -> Array:
+        tables, pairs = self.tables, self.pairs
+        J_pcf = np.empty((len(pairs.D_pc), 3, self.n_elements**3 * len(tables.first_c_t)))
+        over_atoms(
+            bispectrum_jacobian.jacobian,
+            pairs.n_atoms,
+            pairs.first_n,
+            self.element_p,
+            self.point_px,
+            tables.norm_k,
+            tables.pair_gx,
+            tables.j_tx,
+            *self.momenta[1:],
+            self.U_nexk,
+            J_pcf,
+        )
+        return J_pcf
 
 
 def with_products(values_nf: Array) -> Array:

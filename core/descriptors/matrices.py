@@ -366,6 +366,11 @@ def lower_triangle(values_sf: Array) -> Array:
     Returns
     -------
     Shape (structures, n (n + 1)/2).
+
+    Raises
+    ------
+    ValueError
+        If the number of features is no square.
     """
     n = round(float(np.sqrt(values_sf.shape[1])))
     if n * n != values_sf.shape[1]:

@@ -88,7 +88,7 @@ def lbfgs(
     rng: np.random.Generator,  # noqa: ARG001 - nothing is left to chance
     progress: Progress,
 ) -> Trained:
-    """Limited-memory quasi-Newton on all structures at once, by SciPy."""
+    """Limited-memory quasi-Newton (L-BFGS) on all structures at once, by SciPy; see `adam` for the parameters."""
     watch = Watch(objective, validation, search, progress, first)
 
     def seen(intermediate_result: object) -> None:
@@ -128,6 +128,21 @@ def adam(
         \mathbf m &\leftarrow \beta_1\mathbf m + (1 - \beta_1)\mathbf g, \qquad
         \mathbf v \leftarrow \beta_2\mathbf v + (1 - \beta_2)\mathbf g^2, \\
         \theta &\leftarrow \theta - \eta\,\frac{\mathbf m/(1 - \beta_1^t)}{\sqrt{\mathbf v/(1 - \beta_2^t)} + \epsilon}
+
+    Parameters
+    ----------
+    objective
+        Loss, and its gradient :math:`\mathbf g` by the parameters :math:`\theta`.
+    first
+        Parameters to begin with.
+    training, validation
+        What is learnt from, and what tells when to stop; None for going on to the end.
+    search
+        Epochs, η, the size of a batch, and when to stop.
+    rng
+        Draws the batches.
+    progress
+        Called after every epoch; it may raise `Cancelled`.
     """
     watch = Watch(objective, validation, search, progress, first)
     parameters, m, v = first.copy(), np.zeros_like(first), np.zeros_like(first)

@@ -339,3 +339,5 @@ def test_functions_that_the_files_do_not_know_are_refused() -> None:
         WeightedACSF(["Si"], g5=[(0.1, 1, 1)]).to_input_nn()
     with pytest.raises(ValueError, match="`unit`"):
         ACSF(["Si"]).to_input_nn(unit="nm")
+    with pytest.raises(ValueError, match="`cutoff_function`: expected one of"):
+        files.write(ACSF(["Si"]).symmetry_functions, ["Si"], "step")

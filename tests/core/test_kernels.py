@@ -406,3 +406,5 @@ def test_maps_by_any_kernel_between_structures(kernel, monkeypatch) -> None:
 def test_maps_refuse_unknown_kernels() -> None:
     with pytest.raises(ValueError, match="`kernel`: expected one of 'average'"):
         structure_map([bulk("Si")], SOAP(species=["Si"], n_max=2, l_max=1), kernel="worst match")
+    with pytest.raises(ValueError, match="`n_components`: expected"):
+        structure_map([bulk("Si")], SOAP(species=["Si"], n_max=2, l_max=1), n_components=0)
