@@ -45,6 +45,8 @@ CUTOFF_FUNCTIONS: tuple[str, ...] = (
 )
 """Names of the cutoff functions; a kernel takes the position of a name in this tuple."""
 
+NONE, COSINE, TANH3, POLY2, POLY3, TANH3_UNNORMALISED, POLY1, POLY4, EXP = range(len(CUTOFF_FUNCTIONS))
+
 TANH3_AT_START = float(np.tanh(1.0) ** 3)
 
 
@@ -53,28 +55,28 @@ def cutoff_function(kind: int, r: float, start: float, cutoff: float) -> tuple[f
     """Value and derivative (1/Å) at a distance r, Å, of the cutoff function at a place of `CUTOFF_FUNCTIONS`."""
     if r >= cutoff:
         return 0.0, 0.0
-    if kind == 0 or (r <= start and kind != 5):
+    if kind == NONE or (r <= start and kind != TANH3_UNNORMALISED):
         return 1.0, 0.0
     width = cutoff - start
     x = (r - start) / width
-    if kind == 1:
+    if kind == COSINE:
         return 0.5 * (1.0 + np.cos(np.pi * x)), -0.5 * np.pi / width * np.sin(np.pi * x)
-    if kind == 3:
+    if kind == POLY2:
         return 1.0 + x * x * x * (-10.0 + x * (15.0 - 6.0 * x)), -30.0 * (x * (1.0 - x)) ** 2 / width
-    if kind == 4:
+    if kind == POLY3:
         y = x * (1.0 - x)
         return 1.0 + x**4 * (-35.0 + x * (84.0 + x * (-70.0 + 20.0 * x))), -140.0 * y * y * y / width
-    if kind == 6:
+    if kind == POLY1:
         return 1.0 + x * x * (2.0 * x - 3.0), -6.0 * x * (1.0 - x) / width
-    if kind == 7:
+    if kind == POLY4:
         y = x * (1.0 - x)
         return 1.0 + x**5 * (-126.0 + x * (420.0 + x * (-540.0 + x * (315.0 - 70.0 * x)))), -630.0 * y**4 / width
-    if kind == 8:
+    if kind == EXP:
         y = 1.0 - x * x
         if y < 1e-3:  # where the exponential is smaller than any number
             return 0.0, 0.0
         f = np.exp(1.0 - 1.0 / y)
         return f, -2.0 * x / (y * y) * f / width
-    scale = 1.0 / TANH3_AT_START if kind == 2 else 1.0
+    scale = 1.0 / TANH3_AT_START if kind == TANH3 else 1.0
     t = np.tanh(1.0 - x)
     return scale * t * t * t, -3.0 * scale * t * t * (1.0 - t * t) / width

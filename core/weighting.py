@@ -25,6 +25,8 @@ from potscope.core.compiled import kernel
 WEIGHTING_FUNCTIONS: tuple[str, ...] = ("none", "poly", "pow", "exp")
 """Names of the weighting functions."""
 
+NONE, POLY, POW, EXP = range(len(WEIGHTING_FUNCTIONS))
+
 
 def weighting_parameters(name: str, c: float, d: float, m: float, r0: float) -> Array:
     """What a kernel takes for a weighting function: the place of the name, c, d, m and r₀ (Å)."""
@@ -34,16 +36,16 @@ def weighting_parameters(name: str, c: float, d: float, m: float, r0: float) -> 
 @kernel
 def weighting_function(parameters: Array, r: float) -> tuple[float, float]:
     """Value and derivative (1/Å) at a distance r, Å, of `weighting_parameters`."""
-    if parameters[0] == 0.0:
+    if parameters[0] == NONE:
         return 1.0, 0.0
     kind, c, d, m, r0 = parameters[0], parameters[1], parameters[2], parameters[3], parameters[4]
     x = r / r0
-    if kind == 1.0:
+    if kind == POLY:
         if x >= 1.0:
             return 0.0, 0.0
         base = 1.0 + x * x * (2.0 * x - 3.0)
         return c * base**m, c * m * base ** (m - 1.0) * 6.0 * x * (x - 1.0) / r0
-    if kind == 2.0:
+    if kind == POW:
         below = d + x**m
         return c / below, -c * m * x ** (m - 1.0) / (r0 * below * below)
     decay = np.exp(-x)

@@ -9,11 +9,9 @@ import numpy as np
 
 from potscope.core._types import Array, IntArray
 from potscope.core.compiled import kernel
-from potscope.core.cutoffs import cutoff_function
+from potscope.core.cutoffs import COSINE, cutoff_function
 from potscope.core.descriptors.surroundings import padded
 from potscope.core.elementary import cosine_cutoffs, exponential
-
-COSINE = 1  # place in `CUTOFF_FUNCTIONS`
 
 
 @kernel

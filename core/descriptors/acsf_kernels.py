@@ -3,7 +3,7 @@
 Axes: n atoms, p pairs, e envelopes, w powers of the angle, f functions, c Cartesian. Within one atom the neighbours run
 in the innermost, contiguous axis (q), species after species, those within reach of the angular functions first. Pairs
 of neighbours are laid end to end (t) in tiles that stay in the processor's nearest memory: every long loop is one over
-a tile. Bounds that come from arrays are unsigned, see `soap_kernels`.
+a tile. Bounds that come from arrays are unsigned, so that loops go in vector registers.
 """
 
 from __future__ import annotations
