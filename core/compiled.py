@@ -5,8 +5,8 @@ work on a range of atoms, ``kernel(start, stop, ...)``, and write to disjoint pa
 nothing from numba: its own threading layers are not used, of which the default one ends the process when two Python
 threads call it at once, as a server of several sessions does. Results do not depend on the number of threads at all.
 
-Kernels that call one another often hand over arrays one by one: of a tuple, numba counts the references of each array at
-every call, which made symmetry functions and the way back through SOAP slower by a quarter.
+Kernels that call one another often hand over arrays one by one: of a tuple, numba counts the references of each array
+at every call, which made symmetry functions and the way back through SOAP slower by a quarter.
 
 The first call of a kernel after an installation compiles it, which takes seconds; `announced` says so meanwhile.
 """
