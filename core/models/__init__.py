@@ -5,9 +5,9 @@ A new family is a file here and a place in `REGISTRY`: its controls in the workb
 
 from __future__ import annotations
 
-from potscope.core.models.bagging import Committee
 from potscope.core.models.base import NotFitted, Potential
 from potscope.core.models.calibrated import Calibrated
+from potscope.core.models.committee import Committee
 from potscope.core.models.composition import CompositionModel
 from potscope.core.models.cross_validation import cross_validated
 from potscope.core.models.delta import Delta

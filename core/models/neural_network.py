@@ -16,12 +16,12 @@ from potscope.core.descriptors import LocalDescriptor
 from potscope.core.features import Features
 from potscope.core.hyperparameters import hyperparameter
 from potscope.core.models.base import LocalPotential, batches, learnt_from
-from potscope.core.models.committee import Committee, Plan
 from potscope.core.models.descriptor_files import local_descriptor_from, plain_of
 from potscope.core.models.feature_scaling import SCALINGS, FeatureScaling, OutOfRange
 from potscope.core.models.group_weights import Weights, settings_of
 from potscope.core.models.local_energies import summed
 from potscope.core.models.network import ACTIVATIONS, Layer, Network
+from potscope.core.models.network_committee import NetworkCommittee, Plan
 from potscope.core.models.network_data import BlockStore, by_content, examples_of, principal_inputs
 from potscope.core.models.network_optimisers import OPTIMISERS, Search
 from potscope.core.models.offsets import least_squares_offsets, offsets_of
@@ -291,7 +291,7 @@ penalty, whitening, members, restarts, learning_rate, batch_size, seed
             raise ValueError("`groups`: expected a reference with a weight greater than zero, got none")
         store = BlockStore(self.descriptor, inputs)
         store.fill(examples, part(progress, 0.05, 0.15))
-        committee = Committee(examples, digests, ordered.groups, store, self._plan())
+        committee = NetworkCommittee(examples, digests, ordered.groups, store, self._plan())
         found = committee.trained(part(progress, 0.15, 0.99))
         networks = [inputs.folded(member.networks, member.unit, scaling) for member in found]
         progress(1.0, "fitted")

@@ -31,7 +31,7 @@ from potscope.core.models import (
     Potential,
     Weights,
 )
-from potscope.core.models.bagging import bootstrap, out_of_bag
+from potscope.core.models.committee import bootstrap, out_of_bag
 from potscope.core.progress import Cancelled
 from potscope.core.recipes import model_of, recipe_of
 

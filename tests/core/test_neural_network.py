@@ -12,9 +12,9 @@ from ase.build import bulk
 from potscope.core import Dataset, load
 from potscope.core.descriptors import ACSF, LocalDescriptor
 from potscope.core.models import NeuralNetwork, Weights, network_data
-from potscope.core.models.committee import Committee, held_out
 from potscope.core.models.feature_scaling import SCALINGS, FeatureScaling
 from potscope.core.models.network import ACTIVATIONS, Layer, Network
+from potscope.core.models.network_committee import NetworkCommittee, held_out
 from potscope.core.models.network_data import BlockStore, Inputs, by_content, examples_of, principal_inputs
 from potscope.core.models.network_training import Batch, Objective, mean_square
 from potscope.core.pairs import Pairs
@@ -521,7 +521,7 @@ def test_a_committee_counts_its_species_and_leaves_out_what_says_nothing() -> No
     for example in examples[:2]:
         example.energy_weight, example.force_weight_nc, example.virial_weight_v = 0.0, np.zeros((4, 3)), np.zeros(6)
     plan = NeuralNetwork(SIC, **QUICK)._plan()
-    committee = Committee(examples, [str(k) for k in range(7)], ["a"] * 7, store, plan)
+    committee = NetworkCommittee(examples, [str(k) for k in range(7)], ["a"] * 7, store, plan)
     assert committee.n_species == 2
     assert len(committee.examples) == 5
     assert mean_square(examples[:2]) == 1.0
