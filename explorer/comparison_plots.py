@@ -52,7 +52,7 @@ def accuracy_and_cost(
     hover = plots.hover(("model", "@name"), (cost, "@cost{0.0000}"), (error, "@error{0.0000}"))
     curve = hv.Curve((line[:, 0], line[:, 1]), "cost", "error").opts(color=style.NEUTRAL, line_dash="dashed")
     points = hv.Points(data, ["cost", "error"], ["name", "colour"])
-    points = points.opts(color="colour", size=13, line_color=None, hooks=[plots.without_logo, hover])
+    points = points.opts(color="colour", size=13, line_color=None, hooks=[plots.quiet, hover])
     ring = plots.marker(*place.get(marked, (None, None))).redim(x="cost", y="error")
     return (curve * points * ring).opts(**_log_frame(data["cost"], data["error"], xlabel=labels[0], ylabel=labels[1]))
 
@@ -117,7 +117,7 @@ def learning_curves(
             {"x": sizes, "y": mean_k, "name": np.full(len(sizes), name, dtype=object)}, ["x", "y"], "name"
         )
         hover = plots.hover(("model", "@name"), ("structures", "@x"), (label.split(" (")[0], "@y{0.0000}"))
-        parts.append(points.opts(color=colours[name], size=7, hooks=[plots.without_logo, hover]))
+        parts.append(points.opts(color=colours[name], size=7, hooks=[plots.quiet, hover]))
     sizes_n, errors_n = (np.concatenate([curve[k] for curve in curves.values()]) for k in (0, 1))
     errors_n = errors_n[np.isfinite(errors_n) & (errors_n > 0)]
     shown_n = errors_n[errors_n < MOST_SPREAD * errors_n.min(initial=np.inf)]
@@ -197,7 +197,7 @@ def errors_and_deviations(
                     ylim=(0, 1.05 * most[1]),
                     xlabel="predicted ± (meV/atom)",
                     ylabel="size of the error (meV/atom)",
-                    hooks=[plots.without_logo, plots.hover(*tooltips)],
+                    hooks=[plots.quiet, plots.hover(*tooltips)],
                 )
             ),
         ]

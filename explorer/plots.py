@@ -34,6 +34,9 @@ MOST_GROUPS = 20
 SETS = ("train", "test")
 """What structures are called that a model was fitted to, and those that were kept for testing."""
 
+LETTERS = {"labels": "13px", "ticks": "12px"}
+"""Height of letters along axes."""
+
 CLICK_REACH = 0.03
 """How far from a point a click may be, as a fraction of the axes."""
 
@@ -93,7 +96,7 @@ def thin_out(error_n: Array, most: int = MOST_POINTS, seed: int = 0) -> IntArray
 # -- the common style --------------------------------------------------------------------------------------------
 
 
-def without_logo(plot: Any, _: hv.Element) -> None:
+def quiet(plot: Any, _: hv.Element) -> None:
     """HoloViews hook: no logo, and a toolbar that shows only while the mouse is over the plot."""
     plot.state.toolbar.logo = None
     plot.state.toolbar.autohide = True
@@ -125,7 +128,8 @@ def frame(**options: Any) -> dict[str, Any]:
         "toolbar": "right",
         "show_grid": True,
         "gridstyle": {"minor_xgrid_line_color": None},
-        "hooks": [without_logo],
+        "hooks": [quiet],
+        "fontsize": LETTERS,
         "padding": 0.06,
         "show_title": False,
         "show_legend": False,
@@ -202,7 +206,12 @@ def structure_map(
             "colorbar": True,
             "clabel": value_name,
             "clim": _limits(values_s),
-            "colorbar_opts": {"width": 12, "padding": 4},
+            "colorbar_opts": {
+                "width": 12,
+                "padding": 4,
+                "title_text_font_size": LETTERS["ticks"],
+                "major_label_text_font_size": LETTERS["ticks"],
+            },
             "clipping_colors": {"NaN": style.NEUTRAL},
         }
     points = hv.Points(data, ["x", "y"], [name for name in data if name not in ("x", "y")])
@@ -213,7 +222,7 @@ def structure_map(
             alpha=0.85,
             xlabel="principal component 1",
             ylabel="principal component 2",
-            hooks=[without_logo, hover(*tooltips)],
+            hooks=[quiet, hover(*tooltips)],
             **options,
         )
     )
@@ -257,7 +266,7 @@ def _parity(
             xticks=3,
             xlabel=f"reference ({unit})",
             ylabel=f"predicted ({unit})",
-            hooks=[without_logo, hover(*tooltips, ("set", "@set"))],
+            hooks=[quiet, hover(*tooltips, ("set", "@set"))],
         )
     )
 
@@ -364,7 +373,7 @@ def errors_by_group(errors: Mapping[str, Mapping[str, float]], colours: Mapping[
             ylabel=label,
             padding=(0.0, (0.0, 0.06)),
             active_tools=[],
-            hooks=[without_logo, hover(("group", "@group"), (label.split(" (")[0], "@error{0.000}"))],
+            hooks=[quiet, hover(("group", "@group"), (label.split(" (")[0], "@error{0.000}"))],
         )
     )
 
@@ -418,7 +427,7 @@ def contributions(
             xlabel="neighbours, by their distance (Å)",
             ylabel=label,
             active_tools=[],
-            hooks=[without_logo, hover(("neighbour", "@name"), ("contribution", "@value{+0.0000}"))],
+            hooks=[quiet, hover(("neighbour", "@name"), ("contribution", "@value{+0.0000}"))],
         )
     )
 

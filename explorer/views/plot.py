@@ -16,11 +16,11 @@ from potscope.explorer import plots
 def pane(plot: Any = None) -> pn.pane.HoloViews:
     """A plot that fills its room and shares no axis with any other on the page.
 
-    The theme's letters are in units of those around the plot. Bokeh takes 13 px for these where a plot is drawn before
-    it is on the page, as in a tab that is not open: so they are that everywhere.
+    The page's theme has letters in units of those around the plot: they are as large as `plots.LETTERS` whether it is
+    the theme that has the last word or the plot.
     """
     return pn.pane.HoloViews(
-        plot, sizing_mode="stretch_both", margin=0, linked_axes=False, styles={"font-size": "13px"}
+        plot, sizing_mode="stretch_both", margin=0, linked_axes=False, styles={"font-size": plots.LETTERS["labels"]}
     )
 
 
