@@ -14,6 +14,8 @@ from potscope.core.dataset import Dataset
 from potscope.sample_data import checks
 from potscope.sample_data.configurations import shortest_distance
 
+Bonds = Mapping[str, Sequence[tuple[int, int]]]
+
 STEP = 0.002  # Å
 ATOM = 1  # the one that is moved, along y
 BOLTZMANN = 8.617333262e-5  # eV/K
@@ -61,9 +63,7 @@ def overview_of_molecules(data: Dataset, atomisation_s: Array) -> None:
         )
 
 
-def thermal(
-    data: Dataset, lowest: float, bonds: Mapping[str, Sequence[tuple[int, int]]], dihedral: tuple[int, int, int, int]
-) -> None:
+def thermal(data: Dataset, lowest: float, bonds: Bonds, dihedral: tuple[int, int, int, int]) -> None:
     """Print what temperature does to one molecule in groups called ``"300 K"`` and the like.
 
     Parameters
@@ -91,3 +91,13 @@ def thermal(
             f"{group}: mean energy {mean:.3f} eV above the minimum ({modes}/2 kT is {harmonic:.3f}), "
             f"{trans:.0%} trans, mean bonds {', '.join(f'{bond} {length:.3f}' for bond, length in lengths.items())} Å"
         )
+
+
+def at_rest(data: Dataset, file: Path, what: str, bonds: Bonds, dihedral: tuple[int, int, int, int]) -> None:
+    """Print a relaxed molecule that ``--check`` computed, and the set beside it; nothing where it was not computed."""
+    if not file.exists():
+        return
+    relaxed = next(ase.io.iread(file))
+    lengths = ", ".join(f"{bond} {relaxed.get_distance(*pairs[0]):.3f}" for bond, pairs in bonds.items())
+    print(f"relaxed {what}: {relaxed.info['REF_energy']:.4f} eV, {lengths} Å")
+    thermal(data, relaxed.info["REF_energy"], bonds, dihedral)

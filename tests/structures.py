@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
+from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from hypothesis import strategies as st
 
@@ -64,4 +67,29 @@ def silicon_with_noise(count: int, seed: int, derivatives: bool = False) -> list
             atoms.arrays["REF_forces"] = rng.normal(size=(2, 3))
             atoms.info["REF_stress"] = rng.normal(size=6) / 50
         made.append(atoms)
+    return made
+
+
+def by_emt(atoms: Atoms, group: str) -> Atoms:
+    """A copy with energy, forces and stress of ASE's effective medium theory."""
+    atoms = atoms.copy()
+    atoms.calc = EMT()
+    copy = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    copy.info.update(REF_energy=atoms.get_potential_energy(), REF_stress=atoms.get_stress(), group=group)
+    copy.arrays["REF_forces"] = atoms.get_forces()
+    return copy
+
+
+def emt_alloys(
+    count: int, seed: int = 0, strain: float = 0.03, groups: Sequence[str] = ("EMT",), rattle: float = 0.1
+) -> list[Atoms]:
+    """Strained and rattled cells of four atoms of copper and gold, their groups in turn."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for k in range(count):
+        atoms = bulk("Cu", cubic=True, a=3.8)
+        atoms.numbers[rng.random(4) < 0.4] = 79
+        atoms.set_cell(atoms.cell[:] @ (np.eye(3) + rng.normal(0, strain, (3, 3))), scale_atoms=True)
+        atoms.positions += rng.normal(0, rattle, (4, 3))
+        made.append(by_emt(atoms, groups[k % len(groups)]))
     return made

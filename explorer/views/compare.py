@@ -20,12 +20,18 @@ from potscope.explorer.views.plot import area, pane
 from potscope.explorer.views.table import Column, Table
 
 LAYOUT = """
-:host { display: grid !important; gap: 8px 18px; padding: 10px 14px 4px; box-sizing: border-box;
-        grid-template: minmax(0, 1fr) / clamp(140px, 15cqw, 190px) minmax(0, 2.4fr) minmax(225px, 1fr); }
+:host { display: grid !important; gap: 8px 14px; padding: 10px 14px 4px; box-sizing: border-box;
+        grid-template: minmax(0, 1fr) / clamp(152px, 15cqw, 190px) minmax(0, 2.4fr) minmax(225px, 1fr); }
 @container (max-width: 900px) {
   :host { grid-template: none / minmax(0, 1fr); grid-auto-rows: minmax(300px, auto); overflow-y: auto; }
 }
 """
+
+NAMES = {
+    "& .MuiCheckbox-root": {"padding": "2px 6px 2px 8px"},
+    "& .MuiFormControlLabel-label": {"fontSize": "13px", "overflowWrap": "anywhere"},
+}
+"""The checklist of models: the longest name has its room in a narrow page, others are broken."""
 
 COST, LEARNING, RELIABILITY = "cost", "learning curves", "reliability"
 
@@ -52,9 +58,7 @@ class CompareView(pn.viewable.Viewer):
         self.session, self.comparing = session, session.comparing
         self._filling = False
         small: dict[str, Any] = {"size": "small", "margin": 0, "sizing_mode": "stretch_width"}
-        self.choice = pmui.CheckBoxGroup(
-            inline=False, margin=0, sizing_mode="stretch_width", sx={"& .MuiCheckbox-root": {"padding": "2px 8px"}}
-        )
+        self.choice = pmui.CheckBoxGroup(inline=False, margin=0, sizing_mode="stretch_width", sx=NAMES)
         self.curves = pmui.Switch(label="learning curves (longer)", value=False, size="small", margin=(0, 0, 0, 2))
         self.button = pmui.Button(
             label="Compare", variant="contained", color="primary", on_click=lambda _: self.comparing.start(),

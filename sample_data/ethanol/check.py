@@ -5,8 +5,6 @@ Some need what ``generate.py --check`` computes; without it that part is left ou
 
 from __future__ import annotations
 
-import ase.io
-
 import potscope.sample_data
 from potscope.sample_data import checks, molecular_checks
 from potscope.sample_data.ethanol_dynamics import BONDS, HYDROXYL
@@ -19,11 +17,7 @@ def main() -> None:
     data = potscope.sample_data.load("ethanol")
     checks.overview(data)
     work = DATA.parent / ".work"
-    trans = next((frame for file in work.glob("check-trans.xyz") for frame in ase.io.iread(file)), None)
-    if trans is not None:
-        lengths = ", ".join(f"{bond} {trans.get_distance(*pairs[0]):.3f}" for bond, pairs in BONDS.items())
-        print(f"relaxed trans ethanol: {trans.info['REF_energy']:.4f} eV, {lengths} Å")
-        molecular_checks.thermal(data, trans.info["REF_energy"], BONDS, HYDROXYL)
+    molecular_checks.at_rest(data, work / "check-trans.xyz", "trans ethanol", BONDS, HYDROXYL)
     molecular_checks.finite_differences(data, CHECKED, work)
 
 

@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.fd import calculate_numerical_forces
@@ -35,6 +34,8 @@ from potscope.core.models.committee import bootstrap, out_of_bag
 from potscope.core.progress import Cancelled
 from potscope.core.recipes import model_of, recipe_of
 
+from structures import emt_alloys
+
 SPECIES = ["Cu", "Au"]
 SMALL = {
     "GAP": {"n_sparse": 20},
@@ -47,19 +48,7 @@ every_family = pytest.mark.parametrize("name", REGISTRY)
 
 @cache
 def alloys(count: int, seed: int = 0) -> Dataset:
-    rng = np.random.default_rng(seed)
-    made = []
-    for k in range(count):
-        atoms = bulk("Cu", cubic=True, a=3.8)
-        atoms.numbers[rng.random(4) < 0.4] = 79
-        atoms.set_cell(atoms.cell[:] @ (np.eye(3) + rng.normal(0, 0.03, (3, 3))), scale_atoms=True)
-        atoms.positions += rng.normal(0, 0.1, (4, 3))
-        atoms.calc = EMT()
-        copy = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
-        copy.info.update(REF_energy=atoms.get_potential_energy(), REF_stress=atoms.get_stress(), group="abcd"[k % 4])
-        copy.arrays["REF_forces"] = atoms.get_forces()
-        made.append(copy)
-    return Dataset.from_structures(made, name=f"alloys {seed}")
+    return Dataset.from_structures(emt_alloys(count, seed, groups="abcd"), name=f"alloys {seed}")
 
 
 def family(name: str) -> Potential:

@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk
-from ase.calculators.emt import EMT
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 
 from potscope.core import Dataset, load
@@ -33,6 +31,7 @@ from potscope.core.models.gap_process import SparseProcess
 from potscope.core.pairs import Pairs
 from potscope.core.progress import Cancelled, silent
 
+from structures import emt_alloys
 from systems import random_rotation, rotated
 
 SPECIES = ["Cu", "Au"]
@@ -63,19 +62,7 @@ every_sum = pytest.mark.parametrize("name", MADE)
 
 
 def alloys(count: int, seed: int = 0) -> list[Atoms]:
-    rng = np.random.default_rng(seed)
-    made = []
-    for k in range(count):
-        atoms = bulk("Cu", cubic=True, a=3.8)
-        atoms.numbers[rng.random(4) < 0.4] = 79
-        atoms.set_cell(atoms.cell[:] @ (np.eye(3) + rng.normal(0, 0.02, (3, 3))), scale_atoms=True)
-        atoms.positions += rng.normal(0, 0.1, (4, 3))
-        atoms.calc = EMT()
-        copy = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
-        copy.info.update(REF_energy=atoms.get_potential_energy(), REF_stress=atoms.get_stress(), group="ab"[k % 2])
-        copy.arrays["REF_forces"] = atoms.get_forces()
-        made.append(copy)
-    return made
+    return emt_alloys(count, seed, strain=0.02, groups="ab")
 
 
 @cache

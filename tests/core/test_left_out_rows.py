@@ -6,9 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ase import Atoms
-from ase.build import bulk
-from ase.calculators.emt import EMT
 
 from potscope.core import Dataset, load
 from potscope.core.calibration import Recalibration, calibration
@@ -18,21 +15,7 @@ from potscope.core.models.least_squares import TriangularLeastSquares
 from potscope.core.models.left_out_rows import Sample, recalibration_of
 from potscope.core.models.linear_solvers import Solution, least_squares
 
-
-def alloys(count: int, seed: int = 0) -> list[Atoms]:
-    rng = np.random.default_rng(seed)
-    made = []
-    for _ in range(count):
-        atoms = bulk("Cu", cubic=True, a=3.8)
-        atoms.numbers[rng.random(4) < 0.4] = 79
-        atoms.set_cell(atoms.cell[:] @ (np.eye(3) + rng.normal(0, 0.03, (3, 3))), scale_atoms=True)
-        atoms.positions += rng.normal(0, 0.1, (4, 3))
-        atoms.calc = EMT()
-        copy = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
-        copy.info.update(REF_energy=atoms.get_potential_energy(), REF_stress=atoms.get_stress())
-        copy.arrays["REF_forces"] = atoms.get_forces()
-        made.append(copy)
-    return made
+from structures import emt_alloys as alloys
 
 
 def equations(seed: int = 0, rows: int = 40, columns: int = 6) -> tuple[np.ndarray, np.ndarray]:

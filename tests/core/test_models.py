@@ -26,32 +26,15 @@ from potscope.core.hyperparameters import declared
 from potscope.core.models import COMPOSED, REGISTRY, NotFitted, Potential, PotentialFileError, extrapolation
 from potscope.core.progress import Cancelled
 
+from structures import emt_alloys
 from systems import random_rotation, rotated
 
 every_model = pytest.mark.parametrize("cls", REGISTRY.values(), ids=REGISTRY.keys())
 SPECIES = ["Cu", "Au"]
 
 
-def labelled(atoms: Atoms, group: str = "EMT") -> Atoms:
-    """Energy, forces and stress of ASE's effective medium theory."""
-    atoms = atoms.copy()
-    atoms.calc = EMT()
-    copy = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    copy.info.update(REF_energy=atoms.get_potential_energy(), REF_stress=atoms.get_stress(), group=group)
-    copy.arrays["REF_forces"] = atoms.get_forces()
-    return copy
-
-
 def alloys(count: int, seed: int = 0) -> list[Atoms]:
-    rng = np.random.default_rng(seed)
-    made = []
-    for _ in range(count):
-        atoms = bulk("Cu", cubic=True, a=3.8)
-        atoms.numbers[rng.random(4) < 0.4] = 79
-        atoms.set_cell(atoms.cell[:] @ (np.eye(3) + rng.normal(0, 0.02, (3, 3))), scale_atoms=True)
-        atoms.positions += rng.normal(0, 0.08, (4, 3))
-        made.append(labelled(atoms))
-    return made
+    return emt_alloys(count, seed, strain=0.02, rattle=0.08)
 
 
 CLEAN = {
