@@ -29,6 +29,7 @@ LAYOUT = """
 
 NAMES = {
     "& .MuiCheckbox-root": {"padding": "2px 6px 2px 8px"},
+    "& .MuiFormControlLabel-root": {"marginRight": 0},
     "& .MuiFormControlLabel-label": {"fontSize": "13px", "overflowWrap": "anywhere"},
 }
 """The checklist of models: the longest name has its room in a narrow page, others are broken."""
